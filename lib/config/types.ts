@@ -1,0 +1,118 @@
+/** What every node of ours has: how it logs and in which environment it runs. */
+export interface NodeConfig {
+  /** `production` for anything deployed; the stand-ins of `services/dev` refuse to load in it. */
+  environment: 'development' | 'production';
+  logger: LoggerConfig;
+}
+
+export interface LoggerConfig {
+  colors: boolean;
+  /** The most talkative of LOGGER_LOG_LEVELS, in Moleculer's words. */
+  level: 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  /** `json`: one object per line, for collectors; `pretty`: for people. */
+  format: 'json' | 'pretty';
+}
+
+/** Where RabbitMQ is and how long a lost connection may stay lost between two attempts. */
+export interface AmqpConfig {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  vhost: string;
+  /** Upper bound of the back-off between two connection attempts, ms. */
+  reconnectMaxMs: number;
+}
+
+/** Lifetimes of messages in the queues, ms. */
+export interface QueueTtlConfig {
+  agentTtlMs: number;
+  dlqTtlMs: number;
+  validationFailuresTtlMs: number;
+}
+
+/** How a message goes down to an agent: wait for its ack, back-off and number of tries, bound in flight. */
+export interface DeliveryConfig {
+  /** Wait for the ack of one try, ms. */
+  ackTimeoutMs: number;
+  /** Tries before the message is dead-lettered. */
+  maxTries: number;
+  /** Wait after the first failed try, ms; doubles with each try. */
+  retryDelayMs: number;
+  /** Upper bound of that wait, ms. */
+  retryDelayMaxMs: number;
+  /** Messages on their way to one agent at the same time (AMQP prefetch). */
+  prefetch: number;
+}
+
+export interface CentOpsConfig {
+  url: string;
+  /** Cron pattern with 5 or 6 fields. */
+  cron: string;
+  /** Both or neither: the paged form of CentOps wants them. */
+  apiKey?: string;
+  apiSecret?: string;
+}
+
+export interface ServerConfig extends NodeConfig {
+  /** HTTP and WebSocket port; 0 takes any free one. */
+  port: number;
+  socket: {
+    namespace: string;
+    /** Connection state recovery, ms. */
+    maxDisconnectionMs: number;
+    /** A token is accepted until its `iat` plus this, ms. */
+    tokenMaxAgeMs: number;
+    /** Pause between the agent list and the first message down, ms. */
+    listGraceMs: number;
+  };
+  amqp: AmqpConfig;
+  ttl: QueueTtlConfig;
+  delivery: DeliveryConfig;
+  /** Deadline for the broker's confirm of one accepted message, ms. */
+  confirmTimeoutMs: number;
+  centOps: CentOpsConfig;
+  /** An agent that left CentOps keeps its queues this long, ms. */
+  retireAfterMs: number;
+  /** Interval between two counts of the dead-letter queues, ms. */
+  dlqMonitorIntervalMs: number;
+}
+
+export interface AgentConfig extends NodeConfig {
+  /** REST port; 0 takes any free one. */
+  port: number;
+  agentId: string;
+  /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
+  privateKeyPem: string;
+  uplink: {
+    /** Server, without the namespace. */
+    url: string;
+    namespace: string;
+    reconnectDelayMs: number;
+    reconnectDelayMaxMs: number;
+  };
+  /** Wait for the server's ack, ms; 504 past it. */
+  deliveryTimeoutMs: number;
+  chatbot: {
+    /** Where opened messages are posted. */
+    endpoint: string;
+    /** Wait for the chatbot's answer, ms. */
+    timeoutMs: number;
+  };
+  /** `require` refuses a seal without the claims that bind it to its envelope; `prefer` checks them when present. */
+  messageBinding: 'prefer' | 'require';
+}
+
+/** The stand-in of CentOps: two agents, named as in the deployed stand-in. */
+export interface CentOpsStandInConfig extends NodeConfig {
+  port: number;
+  agents: { id: string; name: string; publicKeyPem: string }[];
+}
+
+/** The stand-in of a chatbot: answers what it is asked through its agent's REST. */
+export interface ChatbotStandInConfig extends NodeConfig {
+  port: number;
+  name: string;
+  /** Base URL of the chatbot's own agent. */
+  agentUrl: string;
+}
