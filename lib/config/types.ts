@@ -22,6 +22,8 @@ export interface AmqpConfig {
   vhost: string;
   /** Upper bound of the back-off between two connection attempts, ms. */
   reconnectMaxMs: number;
+  /** Management interface, for the monitor alone; never on the message path. */
+  managementUri?: string;
 }
 
 /** Lifetimes of messages in the queues, ms. */

@@ -1,0 +1,68 @@
+import type { Channel } from 'amqplib';
+import { messageOf } from '../errors';
+import type { AmqpConnection } from './connection';
+import type { QueueDefinition } from './topology';
+
+/** `as-is`: the queue exists with other arguments, which cannot be changed; it is used as it stands. */
+export type Declared = { state: 'declared' } | { state: 'as-is'; reason: string };
+
+/**
+ * Runs one piece of work on a channel of its own: a protocol error (404, 406) closes that channel and nothing else.
+ * Throws RetryableError BROKER_UNAVAILABLE while there is no connection.
+ */
+export async function withChannel<T>(connection: AmqpConnection, work: (channel: Channel) => Promise<T>): Promise<T> {
+  const channel = await connection.current.createChannel();
+  // The failed call rejects with the same reason; the event alone would end the process.
+  channel.on('error', () => undefined);
+  try {
+    return await work(channel);
+  } finally {
+    await channel.close().catch(() => undefined); // a protocol error closed it already
+  }
+}
+
+/** AMQP reply code that closed a channel (404, 406 …), or undefined for anything else that was thrown. */
+export function replyCode(error: unknown): number | undefined {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'number' ? code : undefined;
+}
+
+/** Declares a queue; one that exists with other arguments is reported, never an error. */
+export async function declareQueue(connection: AmqpConnection, queue: QueueDefinition): Promise<Declared> {
+  try {
+    await withChannel(connection, (channel) => channel.assertQueue(queue.name, queue.options));
+    return { state: 'declared' };
+  } catch (error) {
+    if (replyCode(error) === 406) return { state: 'as-is', reason: messageOf(error) };
+    throw error;
+  }
+}
+
+/** Messages ready in a queue; undefined when there is no such queue. */
+export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
+  try {
+    const { messageCount } = await withChannel(connection, (channel) => channel.checkQueue(queue));
+    return messageCount;
+  } catch (error) {
+    if (replyCode(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Deletes a queue that holds nothing and that nobody consumes; returns whether it is gone.
+ * Quorum queues refuse if-empty and if-unused, so this looks first: nobody may publish to the queue any more.
+ */
+export async function deleteEmptyQueue(connection: AmqpConnection, queue: string): Promise<boolean> {
+  try {
+    return await withChannel(connection, async (channel) => {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      if (messageCount > 0 || consumerCount > 0) return false;
+      await channel.deleteQueue(queue);
+      return true;
+    });
+  } catch (error) {
+    if (replyCode(error) === 404) return true;
+    throw error;
+  }
+}

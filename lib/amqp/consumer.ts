@@ -1,0 +1,142 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import { backoffMs } from './backoff';
+import type { AmqpConnection } from './connection';
+
+/** What becomes of a delivered message: `ack` takes it out of the queue, `keep` gives it back to whoever consumes next. */
+export type Settlement = 'ack' | 'keep';
+
+/**
+ * Must settle for every message and must not throw; `signal` aborts when the message no longer belongs to this consumer
+ * (channel or connection lost, consumer closed), after which its settlement is ignored.
+ */
+export type MessageHandler = (message: ConsumeMessage, signal: AbortSignal) => Promise<Settlement>;
+
+export interface ConsumerOptions {
+  queue: string;
+  /** Messages unacknowledged at the same time. */
+  prefetch: number;
+  /** Makes the queue exist; runs before each attempt to consume. */
+  declare: () => Promise<void>;
+  handle: MessageHandler;
+}
+
+const RETRY_BASE_MS = 250;
+const RETRY_MAX_MS = 5000;
+
+/**
+ * Consumes one queue on a channel of its own and goes on doing so after the loss of the channel, the queue or the
+ * connection. Closing the channel, never cancelling, hands unacknowledged messages back in order (RabbitMQ,
+ * "Consumer Acknowledgements").
+ */
+export class QueueConsumer {
+  private channel: Channel | null = null;
+  private lifetime = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private closed = false;
+  private setup: Promise<void> = Promise.resolve();
+  private readonly onOpen = () => this.restart();
+
+  /** Messages handed to the handler and not settled yet. */
+  inFlight = 0;
+
+  constructor(
+    private readonly connection: AmqpConnection,
+    private readonly options: ConsumerOptions,
+    private readonly log: Log,
+  ) {}
+
+  /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
+  async start(): Promise<void> {
+    this.connection.on('open', this.onOpen);
+    this.restart();
+    await this.setup;
+  }
+
+  /** Hands what is in flight back to the queue and ends. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.connection.off('open', this.onOpen);
+    await this.setup;
+    const channel = this.channel;
+    this.lose(channel);
+    await channel?.close().catch(() => undefined); // gone with the connection
+  }
+
+  private restart(): void {
+    clearTimeout(this.timer);
+    if (this.closed || !this.connection.isOpen) return; // 'open' starts it again
+    this.setup = this.setup.then(() => this.consume());
+  }
+
+  private async consume(): Promise<void> {
+    if (this.closed || this.channel || !this.connection.isOpen) return;
+    try {
+      await this.options.declare();
+      const channel = await this.connection.current.createChannel();
+      this.adopt(channel);
+      await channel.prefetch(this.options.prefetch);
+      await channel.consume(this.options.queue, (message) => this.take(channel, message));
+      this.failures = 0;
+    } catch (error) {
+      this.retry(messageOf(error));
+    }
+  }
+
+  private adopt(channel: Channel): void {
+    const lifetime = new AbortController();
+    this.lifetime = lifetime;
+    this.channel = channel;
+    channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));
+    channel.on('close', () => {
+      if (this.lose(channel)) this.retry('its channel was closed');
+    });
+  }
+
+  /** Lets go of the channel; false when it was let go before. */
+  private lose(channel: Channel | null): boolean {
+    if (channel === null || this.channel !== channel) return false;
+    this.channel = null;
+    this.inFlight = 0;
+    this.lifetime.abort();
+    return true;
+  }
+
+  private retry(why: string): void {
+    if (this.closed) return;
+    this.failures += 1;
+    if (this.failures === 1) this.log.warn(`consumer of ${this.options.queue} starts again: ${why}`);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.restart(), backoffMs(this.failures, RETRY_BASE_MS, RETRY_MAX_MS));
+  }
+
+  private take(channel: Channel, message: ConsumeMessage | null): void {
+    if (message === null) {
+      // The queue was deleted; the channel lives on without a consumer, so it is closed to begin anew.
+      channel.close().catch(() => undefined);
+      return;
+    }
+    const { signal } = this.lifetime;
+    this.inFlight += 1;
+    this.options
+      .handle(message, signal)
+      .catch((error: unknown): Settlement => {
+        this.log.error(`consumer of ${this.options.queue}: the handler threw: ${messageOf(error)}`);
+        return 'keep';
+      })
+      .then((settlement) => this.settle(channel, message, settlement))
+      .catch((error: unknown) => this.log.warn(`consumer of ${this.options.queue}: ${messageOf(error)}`));
+  }
+
+  /** The one place that acks. A message of a lost channel is redelivered by the broker and must not be acked here. */
+  private settle(channel: Channel, message: ConsumeMessage, settlement: Settlement): void {
+    if (this.channel !== channel) return;
+    this.inFlight -= 1;
+    if (settlement === 'ack') channel.ack(message);
+    // Its place in the queue is kept only by a channel that closes; the consumer comes back after a pause.
+    else channel.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,14 @@
+import { RetryableError } from '../errors';
+
+/** The promise, or RetryableError TIMEOUT after `timeoutMs`; the promise itself goes on. */
+export async function within<T>(promise: Promise<T>, timeoutMs: number, why: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new RetryableError('TIMEOUT', `${why} (waited ${timeoutMs} ms)`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,62 @@
+import type { RoleValues, VariableRole } from './variables';
+
+/** Values that are right one by one and wrong together. */
+export interface Contradiction<R extends VariableRole> {
+  /** The variable that is blamed. */
+  readonly variable: keyof RoleValues<R> & string;
+  /** Completes the sentence "NAME: wants …". */
+  readonly wants: string;
+  /** The variable whose value is the limit, to show it. */
+  readonly limit?: keyof RoleValues<R> & string;
+  found(values: RoleValues<R>): boolean;
+}
+
+type Contradictions = { readonly [R in VariableRole]?: readonly Contradiction<R>[] };
+
+const NO_STAND_IN = 'false where ENVIRONMENT is production';
+const NOT_PRODUCTION = 'development: the stand-ins answer for others and never run in production';
+
+/** Every contradiction that ends the load, by role. */
+export const CONTRADICTIONS: Contradictions = {
+  server: [
+    {
+      variable: 'CENTOPS_CONFIGURATION_API_SECRET',
+      wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
+      found: (v) => v.CENTOPS_CONFIGURATION_API_KEY !== undefined && v.CENTOPS_CONFIGURATION_API_SECRET === undefined,
+    },
+    {
+      variable: 'CENTOPS_CONFIGURATION_API_KEY',
+      wants: 'an API key, as CENTOPS_CONFIGURATION_API_SECRET is set',
+      found: (v) => v.CENTOPS_CONFIGURATION_API_KEY === undefined && v.CENTOPS_CONFIGURATION_API_SECRET !== undefined,
+    },
+    {
+      variable: 'MESSAGE_RETRY_DELAY_MS',
+      wants: 'at most MESSAGE_RETRY_DELAY_MAX_MS',
+      limit: 'MESSAGE_RETRY_DELAY_MAX_MS',
+      found: (v) => v.MESSAGE_RETRY_DELAY_MS > v.MESSAGE_RETRY_DELAY_MAX_MS,
+    },
+    {
+      variable: 'MSW_ENABLED',
+      wants: NO_STAND_IN,
+      found: (v) => v.MSW_ENABLED && v.ENVIRONMENT === 'production',
+    },
+  ],
+  agent: [
+    {
+      variable: 'WEBSOCKET_RECONNECTION_DELAY',
+      wants: 'at most WEBSOCKET_RECONNECTION_DELAY_MAX',
+      limit: 'WEBSOCKET_RECONNECTION_DELAY_MAX',
+      found: (v) => v.WEBSOCKET_RECONNECTION_DELAY > v.WEBSOCKET_RECONNECTION_DELAY_MAX,
+    },
+  ],
+  centops: [
+    { variable: 'MSW_ENABLED', wants: NO_STAND_IN, found: (v) => v.MSW_ENABLED && v.ENVIRONMENT === 'production' },
+    { variable: 'ENVIRONMENT', wants: NOT_PRODUCTION, found: (v) => v.ENVIRONMENT === 'production' },
+    {
+      variable: 'MOCK_DMR_AGENT_B_ID',
+      wants: 'another UUID than MOCK_DMR_AGENT_A_ID',
+      found: (v) => v.MOCK_DMR_AGENT_A_ID.toLowerCase() === v.MOCK_DMR_AGENT_B_ID.toLowerCase(),
+    },
+  ],
+  chatbot: [{ variable: 'ENVIRONMENT', wants: NOT_PRODUCTION, found: (v) => v.ENVIRONMENT === 'production' }],
+};

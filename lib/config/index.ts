@@ -1,0 +1,15 @@
+export { ConfigError } from './config-error';
+export {
+  agentConfig,
+  centOpsStandInConfig,
+  chatbotStandInConfig,
+  meshConfig,
+  nodeRole,
+  serverConfig,
+  type NodeRole,
+} from './current';
+export { loadAgentConfig } from './load-agent';
+export { loadMeshConfig, loadServerConfig } from './load-server';
+export { loadCentOpsStandInConfig, loadChatbotStandInConfig } from './load-stand-ins';
+export { orExit } from './or-exit';
+export type * from './types';

@@ -1,0 +1,26 @@
+import { read } from './read';
+import { nodeConfig } from './shared-parts';
+import type { AgentConfig } from './types';
+
+/**
+ * The configuration of an agent.
+ * @throws {ConfigError} when a variable is missing, wrong or contradicts another.
+ */
+export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConfig {
+  const values = read('agent', env);
+  return {
+    ...nodeConfig(values),
+    port: values.PORT,
+    agentId: values.AGENT_ID,
+    privateKeyPem: values.AGENT_PRIVATE_KEY,
+    uplink: {
+      url: values.DMR_SERVER_WEBSOCKET_URL,
+      namespace: values.DMR_SERVER_WEBSOCKET_NAMESPACE,
+      reconnectDelayMs: values.WEBSOCKET_RECONNECTION_DELAY,
+      reconnectDelayMaxMs: values.WEBSOCKET_RECONNECTION_DELAY_MAX,
+    },
+    deliveryTimeoutMs: values.MESSAGE_DELIVERY_TIMEOUT_MS,
+    chatbot: { endpoint: values.OUTGOING_MESSAGE_ENDPOINT, timeoutMs: values.OUTGOING_MESSAGE_TIMEOUT_MS },
+    messageBinding: values.MESSAGE_BINDING,
+  };
+}

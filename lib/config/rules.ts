@@ -1,0 +1,142 @@
+import Validator, { type RuleCustomInline, type ValidationRuleObject } from 'fastest-validator';
+import { isCronPattern, isOwnPrivateKey, isPublicKey, pemLines } from './formats';
+import type { LoggerConfig } from './types';
+
+/** How the text of a variable becomes a value. */
+export interface Rule<T> {
+  /** Completes the sentence "NAME: wants …". */
+  readonly wants: string;
+  /** The value, or undefined when the text breaks the rule. */
+  parse(text: string): T | undefined;
+}
+
+/** The longest a timer of Node can wait, ms; a longer one fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The longest `x-message-ttl` that RabbitMQ takes, ms. */
+export const LONGEST_TTL_MS = 2 ** 32 - 1;
+
+const LEVELS = { verbose: 'trace', debug: 'debug', log: 'info', warn: 'warn', error: 'error' } as const;
+
+const validator = new Validator({ useNewCustomCheckerFunction: true });
+
+/** The text passes through the schemas in turn; each takes what the one before it made of it. */
+function rule<T>(wants: string, ...steps: ValidationRuleObject[]): Rule<T> {
+  const checks = steps.map((step) => validator.compile({ value: step }));
+  const parse = (text: string) => {
+    const holder: { value: unknown } = { value: text };
+    return checks.every((check) => check(holder) === true) ? (holder.value as T) : undefined;
+  };
+  return { wants, parse };
+}
+
+const matching = (pattern: RegExp): ValidationRuleObject => ({ type: 'string', trim: true, pattern });
+
+function holds<V>(condition: (value: V) => boolean): RuleCustomInline<V> {
+  return {
+    type: 'custom',
+    check(value: V, errors: unknown) {
+      if (!condition(value)) (errors as { type: string }[]).push({ type: 'holds' });
+      return value;
+    },
+  };
+}
+
+const becomes = <V>(change: (value: V) => unknown): ValidationRuleObject => ({ type: 'custom', check: change });
+
+/** Digits only, within bounds that are themselves allowed. */
+export const whole = (min: number, max: number) =>
+  rule<number>(`a whole number from ${min} to ${max}`, matching(/^\d+$/), {
+    type: 'number',
+    convert: true,
+    integer: true,
+    min,
+    max,
+  });
+
+/** A wait that a timer can keep, ms. */
+export const milliseconds = (min = 1) => whole(min, LONGEST_TIMER_MS);
+
+/** A lifetime in a queue, ms. */
+export const lifetime = () => whole(1, LONGEST_TTL_MS);
+
+/** `true` or `false`; also 1, 0, on and off. */
+export const flag = () =>
+  rule<boolean>('true or false', { type: 'string', trim: true, lowercase: true }, { type: 'boolean', convert: true });
+
+/** One of a few words, in lower case. */
+export const oneOf = <T extends string>(...values: T[]) =>
+  rule<T>(values.join(' or '), { type: 'string', trim: true, lowercase: true, enum: values });
+
+/** Any text, taken as it is. */
+export const text = (wants: string) => rule<string>(wants, { type: 'string', min: 1 });
+
+/** A name without anything of a URL around it. */
+export const hostName = () => rule<string>('a host name or an IP address', matching(/^([^\s/@:]+|[\da-f:.]+)$/i));
+
+const HTTP_URL: ValidationRuleObject[] = [
+  matching(/^\S+$/),
+  { type: 'url' },
+  holds((value: string) => URL.canParse(value)),
+];
+
+/** A URL of HTTP. */
+export const httpUrl = () => rule<string>('a URL that starts with http:// or https://', ...HTTP_URL);
+
+/** A URL of HTTP to put paths behind: it ends without a slash. */
+export const baseUrl = () =>
+  rule<string>(
+    'a URL that starts with http:// or https:// and has no query',
+    ...HTTP_URL,
+    matching(/^[^?#]+$/),
+    becomes((value: string) => value.replace(/\/+$/, '')),
+  );
+
+/** Scheme, host and port of a Socket.IO server: a path there would be taken as a namespace. */
+export const socketOrigin = () =>
+  rule<string>(
+    'a URL that starts with http://, https://, ws:// or wss:// and ends after host and port',
+    matching(/^(https?|wss?):\/\/[^\s/?#]+\/?$/i),
+    holds((value: string) => URL.canParse(value)),
+    becomes((value: string) => value.replace(/\/$/, '')),
+  );
+
+/** A namespace of Socket.IO; a comma ends a namespace on the wire, and `/` is open to everybody. */
+export const namespace = () => rule<string>('a path such as /v1/dmr-agent-events', matching(/^\/[^\s,?#]*[^\s,?#/]$/));
+
+/** A UUID, in the case it was written in. */
+export const uuid = () => rule<string>('a UUID', { type: 'string', trim: true }, { type: 'uuid' });
+
+/** A cron pattern that comes round at least once. */
+export const cron = () =>
+  rule<string>(
+    'a cron pattern with 5 or 6 fields that comes round',
+    matching(/^\S+(\s+\S+){4,5}$/),
+    holds(isCronPattern),
+  );
+
+/** Our own RSA private key, with real line breaks. */
+export const privateKey = () =>
+  rule<string>(
+    'an RSA private key of at least 2048 bits as PEM (PKCS#8 or PKCS#1)',
+    becomes(pemLines),
+    { type: 'string', pattern: /^-----BEGIN (RSA )?PRIVATE KEY-----\n/ },
+    holds(isOwnPrivateKey),
+  );
+
+/** Somebody's RSA public key, with real line breaks. */
+export const publicKey = () =>
+  rule<string>(
+    'an RSA public key of at least 2048 bits as PEM (SPKI, PKCS#1 or X.509)',
+    becomes(pemLines),
+    { type: 'string', pattern: /^-----BEGIN ((RSA )?PUBLIC KEY|CERTIFICATE)-----\n/ },
+    holds(isPublicKey),
+  );
+
+/** The most talkative of a list of levels, in Moleculer's words. */
+export const logLevels = () =>
+  rule<LoggerConfig['level']>(
+    `a comma-separated list of ${Object.keys(LEVELS).reverse().join(', ')}`,
+    becomes((value: string) => value.split(',').map((word) => word.trim().toLowerCase())),
+    { type: 'array', min: 1, enum: Object.keys(LEVELS) },
+    becomes((words: string[]) => Object.entries(LEVELS).find(([word]) => words.includes(word))?.[1]),
+  );

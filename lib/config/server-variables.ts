@@ -1,0 +1,115 @@
+import { AMQP_VARIABLES, NODE_VARIABLES } from './node-variables';
+import { cron, flag, httpUrl, lifetime, milliseconds, namespace, text, whole } from './rules';
+import type { Variables } from './variable';
+
+const SOCKET_VARIABLES = {
+  WEB_SOCKET_NAMESPACE: {
+    doc: 'Socket.IO namespace of the agents.',
+    rule: namespace(),
+    default: '/v1/dmr-agent-events',
+  },
+  WEB_SOCKET_MAX_DISCONNECTION_DURATION: {
+    doc: 'How long a lost connection can be recovered with its state, ms.',
+    rule: milliseconds(0),
+    default: '120000',
+  },
+  AGENT_TOKEN_MAX_AGE: {
+    doc: "How long an agent's token is accepted from its `iat` on, ms; 60000 where every agent renews its token.",
+    rule: milliseconds(),
+    default: '86400000',
+  },
+  AGENT_LIST_GRACE_MS: {
+    doc: 'Pause between the agent list and the first message down to an agent, ms.',
+    rule: milliseconds(0),
+    default: '200',
+  },
+} as const satisfies Variables;
+
+const CENTOPS_VARIABLES = {
+  CENTOPS_CONFIGURATION_URL: {
+    doc: 'Where CentOps serves the list of agents.',
+    rule: httpUrl(),
+    required: true,
+    example: 'https://centops.example.org/agents',
+  },
+  CENTOPS_CONFIGURATION_CRON_TIME: {
+    doc: 'When the list of agents is fetched again.',
+    rule: cron(),
+    default: '*/30 * * * *',
+  },
+  CENTOPS_CONFIGURATION_API_KEY: { doc: 'Key for the paged form of CentOps.', rule: text('an API key'), secret: true },
+  CENTOPS_CONFIGURATION_API_SECRET: {
+    doc: 'Secret that belongs to the key.',
+    rule: text('an API secret'),
+    secret: true,
+  },
+  MSW_ENABLED: {
+    doc: 'Whether the stand-in of CentOps is meant; never in production.',
+    rule: flag(),
+    default: 'false',
+  },
+} as const satisfies Variables;
+
+const QUEUE_VARIABLES = {
+  RABBITMQ_DEFAULT_TTL: { doc: "Lifetime of a message in an agent's queue, ms.", rule: lifetime(), default: '300000' },
+  RABBITMQ_DEFAULT_DLQ_TTL: {
+    doc: 'Lifetime of a message in a dead-letter queue, ms.',
+    rule: lifetime(),
+    default: '86400000',
+  },
+  RABBITMQ_VALIDATION_FAILURES_TTL: {
+    doc: 'Lifetime of a message in validation-failures, ms.',
+    rule: lifetime(),
+    default: '86400000',
+  },
+  RETIRE_AFTER: {
+    doc: 'How long an agent that left CentOps keeps its queues, ms.',
+    rule: milliseconds(),
+    default: '86400000',
+  },
+  DLQ_MONITOR_INTERVAL_MS: {
+    doc: 'Interval between two counts of the dead-letter queues, ms.',
+    rule: milliseconds(),
+    default: '30000',
+  },
+} as const satisfies Variables;
+
+const DELIVERY_VARIABLES = {
+  CONFIRM_TIMEOUT_MS: {
+    doc: "Deadline for the broker's confirm of one accepted message, ms.",
+    rule: milliseconds(),
+    default: '1500',
+  },
+  MESSAGE_DELIVERY_TIMEOUT_MS: {
+    doc: "Wait for an agent's ack of one try, ms.",
+    rule: milliseconds(),
+    default: '2000',
+  },
+  MESSAGE_DELIVERY_MAX_TRIES: {
+    doc: 'Tries before a message is dead-lettered.',
+    rule: whole(1, 1000),
+    default: '10',
+  },
+  MESSAGE_RETRY_DELAY_MS: {
+    doc: 'Wait after the first failed try, ms; doubles with each try.',
+    rule: milliseconds(),
+    default: '1000',
+  },
+  MESSAGE_RETRY_DELAY_MAX_MS: { doc: 'Upper bound of that wait, ms.', rule: milliseconds(), default: '30000' },
+  AGENT_PREFETCH: {
+    doc: 'Messages on their way to one agent at the same time.',
+    rule: whole(1, 65535),
+    default: '50',
+  },
+} as const satisfies Variables;
+
+/** Read by a server node. */
+export const SERVER_VARIABLES = {
+  PORT: { doc: 'HTTP and WebSocket port; 0 takes any free one.', rule: whole(0, 65535), default: '8075' },
+  ...NODE_VARIABLES,
+  ...SOCKET_VARIABLES,
+  ...CENTOPS_VARIABLES,
+  ...AMQP_VARIABLES,
+  ...QUEUE_VARIABLES,
+  ...DELIVERY_VARIABLES,
+} as const satisfies Variables;

@@ -1,0 +1,31 @@
+import type { KeyObject } from 'node:crypto';
+import { CompactEncrypt, CompactSign } from 'jose';
+
+/** What binds a seal to its envelope; deployed receivers ignore these claims. */
+export interface Binding {
+  messageId: string;
+  senderId: string;
+  recipientId: string;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * Seals a payload for one recipient: signed by the sender (compact JWS, RS256), then encrypted (compact JWE,
+ * RSA-OAEP and A256GCM). Claims: `data`, and `iss`, `aud`, `jti`, `iat` that bind it to its envelope (RFC 7519, 4.1).
+ */
+export async function seal(payload: unknown, binding: Binding, senderKey: KeyObject, recipientKey: KeyObject) {
+  const claims = {
+    data: payload,
+    iss: binding.senderId,
+    aud: binding.recipientId,
+    jti: binding.messageId,
+    iat: Math.floor(Date.now() / 1000),
+  };
+  const jws = await new CompactSign(encoder.encode(JSON.stringify(claims)))
+    .setProtectedHeader({ alg: 'RS256' })
+    .sign(senderKey);
+  return new CompactEncrypt(encoder.encode(jws))
+    .setProtectedHeader({ alg: 'RSA-OAEP', enc: 'A256GCM' })
+    .encrypt(recipientKey);
+}

@@ -1,0 +1,29 @@
+/**
+ * Base of every error that this project throws on purpose: `code` is stable and safe to switch on, `retryable` says
+ * whether the same attempt can succeed later, and the message says who must do what. No secret ever goes into it.
+ */
+export class DmrError extends Error {
+  readonly retryable: boolean = false;
+
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The attempt failed for a reason that can pass by itself: the broker is away, a confirm is late. */
+export class RetryableError extends DmrError {
+  override readonly retryable = true;
+}
+
+/** The same attempt will fail again until somebody changes something. */
+export class FinalError extends DmrError {}
+
+/** The text of anything that was thrown, for a log line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,96 @@
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { NodeRouter } from '../router/node-router';
+import type { AgentSession } from './agent-session';
+
+/** What an operator sees of a session. */
+export interface SessionInfo {
+  agentId: string;
+  name: string;
+  /** Login, ISO 8601. */
+  since: string;
+  /** Messages on their way to the agent; undefined while its queue is not consumed. */
+  inFlight: number | undefined;
+}
+
+/**
+ * The agents connected to this node, at most one session each: a later login takes over. Login and logout of one agent
+ * run one after the other, so that its queue is consumed by its live session or by none.
+ */
+export class AgentSessions {
+  private readonly sessions = new Map<string, AgentSession>();
+  private readonly turns = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly router: NodeRouter,
+    private readonly listGraceMs: number,
+    /** Drops sessions of this agent on other nodes. */
+    private readonly dropElsewhere: (agentId: string, since: number) => Promise<void>,
+    private readonly log: Log,
+  ) {}
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  get(agentId: string): AgentSession | undefined {
+    return this.sessions.get(agentId);
+  }
+
+  list(): SessionInfo[] {
+    return [...this.sessions.values()].map(({ agentId, since }) => ({
+      agentId,
+      name: this.router.directory.get(agentId)?.name ?? '',
+      since: new Date(since).toISOString(),
+      inFlight: this.router.inFlight(agentId),
+    }));
+  }
+
+  /** Makes this session the agent's only one, then lets its messages come. */
+  login(session: AgentSession): Promise<void> {
+    const { agentId } = session;
+    this.sessions.get(agentId)?.drop();
+    this.sessions.set(agentId, session);
+    return this.inTurn(agentId, async () => {
+      await this.router.detach(agentId);
+      await this.dropElsewhere(agentId, session.since);
+      await session.sendFullList(this.router.directory.list(), this.listGraceMs);
+      if (session.isOpen) await this.router.attach(agentId, session.send);
+    });
+  }
+
+  /** Gives back what is in flight to an agent whose socket is gone, unless a later session took over. */
+  logout(session: AgentSession): Promise<void> {
+    const { agentId } = session;
+    if (this.sessions.get(agentId) !== session) return Promise.resolve();
+    this.sessions.delete(agentId);
+    return this.inTurn(agentId, async () => {
+      await this.router.detach(agentId);
+    });
+  }
+
+  /** Drops the agent's session if it began before `before` (ms since the epoch); true when there was one. */
+  drop(agentId: string, before = Infinity): boolean {
+    const session = this.sessions.get(agentId);
+    if (!session || session.since >= before) return false;
+    session.drop();
+    return true;
+  }
+
+  /** Resolves when every login and logout that has begun is through. */
+  async settled(): Promise<void> {
+    await Promise.all(this.turns.values());
+  }
+
+  private inTurn(agentId: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.turns.get(agentId) ?? Promise.resolve()).then(work).catch((error: unknown) => {
+      this.log.error(`login or logout of agent ${agentId} failed: ${messageOf(error)}`);
+      this.sessions.get(agentId)?.drop(); // it logs in again; half a session would be deaf
+    });
+    this.turns.set(agentId, turn);
+    void turn.then(() => {
+      if (this.turns.get(agentId) === turn) this.turns.delete(agentId);
+    });
+    return turn;
+  }
+}

@@ -1,0 +1,23 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { secondsSince, type Metrics } from '../telemetry/metrics';
+
+const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
+
+/**
+ * Counts every request that a server answers, those included that never reach a route. Paths outside `routes` and odd
+ * methods count as `other`: what a client sends must not become a label.
+ */
+export function countRequests(server: Server, routes: ReadonlySet<string>, metrics: Metrics): void {
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const started = performance.now();
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const method = METHODS.has(request.method ?? '') ? (request.method as string) : 'other';
+    const route = routes.has(path) ? path : 'other';
+    metrics.inc('dmr_http_requests_total', { method, route });
+    response.once('finish', () => {
+      const labels = { method, route, status: String(response.statusCode) };
+      metrics.inc(response.statusCode < 400 ? 'dmr_http_success_total' : 'dmr_http_errors_total', labels);
+      metrics.observe('dmr_http_request_duration_seconds', secondsSince(started), labels);
+    });
+  });
+}

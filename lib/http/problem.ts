@@ -1,0 +1,51 @@
+import { DmrError } from '../errors';
+import type { RuleViolation } from '../protocol/chat-message';
+
+/** What a caller of our HTTP interface is told when its request is not served. */
+export interface Problem {
+  status: number;
+  code: string;
+  message: string;
+  /** Every violated rule, of a request that breaks any. */
+  errors?: RuleViolation[];
+}
+
+/** An error that already knows its HTTP status. */
+export class HttpError extends DmrError {
+  constructor(
+    readonly status: number,
+    code: string,
+    message: string,
+    readonly errors?: RuleViolation[],
+  ) {
+    super(code, message);
+  }
+}
+
+// What body-parser says, by its `type`; its own texts may quote the body, so they are not passed on.
+const bodyProblems: Record<string, Problem> = {
+  'entity.too.large': { status: 413, code: 'BODY_TOO_LARGE', message: 'The body is larger than 100 kB' },
+  'entity.parse.failed': { status: 400, code: 'BODY_NOT_JSON', message: 'The body is not valid JSON' },
+  'encoding.unsupported': {
+    status: 415,
+    code: 'ENCODING_UNSUPPORTED',
+    message: 'The content encoding is not supported',
+  },
+  'charset.unsupported': { status: 415, code: 'CHARSET_UNSUPPORTED', message: 'The charset must be UTF-8' },
+};
+
+/** The one place that turns anything thrown into an HTTP answer; what is not known becomes a 500 without detail. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof HttpError) {
+    const { status, code, message, errors } = error;
+    return { status, code, message, errors };
+  }
+  const { type, status, code } = error as { type?: unknown; status?: unknown; code?: unknown };
+  const known = bodyProblems[String(type)];
+  if (known) return known;
+  if (code === 404) return { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' };
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return { status, code: 'BAD_REQUEST', message: 'The request cannot be read' };
+  }
+  return { status: 500, code: 'INTERNAL', message: 'Something failed inside; the log of this node says what' };
+}

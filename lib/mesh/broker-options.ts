@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { BrokerOptions } from 'moleculer';
+import type { AmqpConfig, NodeConfig } from '../config/types';
+import { logFormatter } from '../telemetry/log-format';
+import { transporterGuard } from './transporter-guard';
+
+const REQUEST_TIMEOUT_MS = 5000;
+const STOP_TIMEOUT_MS = 10_000;
+/** Errors of calls that reached no handler. */
+const NEVER_LEFT = new Set(['BrokerDisconnectedError', 'RequestRejectedError']);
+
+/** Unique per start: a node that comes back must not inherit the queues of its predecessor (406 on other arguments). */
+function nodeId(role: string): string {
+  return `${role}-${hostname()}-${process.pid}-${randomBytes(2).toString('hex')}`;
+}
+
+function common(role: string, { logger }: NodeConfig): BrokerOptions {
+  return {
+    nodeID: nodeId(role),
+    namespace: 'dmr',
+    logger: { type: 'Console', options: { formatter: logFormatter(logger), colors: logger.colors } },
+    logLevel: logger.level,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    metrics: { enabled: true, reporter: [] },
+    validator: { type: 'Fastest', options: { useNewCustomCheckerFunction: true } },
+    tracking: { enabled: true, shutdownTimeout: STOP_TIMEOUT_MS },
+    // `$node.options` would hand the transporter's URL, and with it the password, to any caller.
+    internalServices: { $node: { actions: { options: false } } },
+  } as BrokerOptions;
+}
+
+/** A node of the mesh: server services or a REPL. */
+export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: AmqpConfig }): BrokerOptions {
+  return {
+    ...common(role, config),
+    transporter: {
+      type: 'AMQP',
+      options: {
+        url: amqpUrl(config.amqp),
+        // Moleculer's defaults handle one request at a time, 40 ms each, and deadlock on nested calls.
+        prefetch: 100,
+        socketOptions: { noDelay: true, keepAlive: true },
+        eventTimeToLive: 60_000,
+        heartbeatTimeToLive: 30_000,
+      },
+    },
+    retryPolicy: {
+      enabled: true,
+      retries: 7,
+      delay: 100,
+      maxDelay: 2000,
+      factor: 2,
+      // A call that timed out may have had its effect; only those that never left are repeated.
+      check: (error: Error) => NEVER_LEFT.has(error.name),
+    },
+    middlewares: [transporterGuard],
+  };
+}
+
+/** An agent: another trust domain, joined to the centre by its uplink alone. */
+export function agentBrokerOptions(config: NodeConfig): BrokerOptions {
+  return common('agent', config);
+}
+
+/** A stand-in for something out of scope. */
+export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
+  return common('dev', config);
+}
+
+function amqpUrl({ host, port, user, password, vhost }: AmqpConfig): string {
+  const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return `amqp://${credentials}@${host}:${port}/${encodeURIComponent(vhost)}`;
+}

@@ -1,0 +1,39 @@
+/** Socket.IO events between agent and server; see docs/protocol.md. */
+export const FULL_LIST = 'dmr:agents:full-list';
+export const PARTIAL_LIST = 'dmr:agents:partial-list';
+export const MESSAGE_UP = 'dmr:agents:message-to-dmr-server';
+export const MESSAGE_DOWN = 'dmr:agents:message-from-dmr-server';
+
+export type ErrorType =
+  | 'INVALID_FORMAT'
+  | 'INVALID_SENDER_ID'
+  | 'INVALID_RECIPIENT_ID'
+  | 'INVALID_MESSAGE_TYPE'
+  | 'INVALID_TIMESTAMP'
+  | 'UNKNOWN'
+  | 'DECRYPTION_FAILED'
+  | 'DELIVERY_FAILED'
+  | 'SIGNATURE_VALIDATION_FAILED';
+
+export const ERROR_TYPES: ReadonlySet<string> = new Set<ErrorType>([
+  'INVALID_FORMAT',
+  'INVALID_SENDER_ID',
+  'INVALID_RECIPIENT_ID',
+  'INVALID_MESSAGE_TYPE',
+  'INVALID_TIMESTAMP',
+  'UNKNOWN',
+  'DECRYPTION_FAILED',
+  'DELIVERY_FAILED',
+  'SIGNATURE_VALIDATION_FAILED',
+]);
+
+export interface ProtocolError {
+  type: ErrorType;
+  message: string;
+}
+
+/** What the server answers to a message on its way up: one string. */
+export type ServerAck = { status: 'ok' } | { status: 'error'; error: string };
+
+/** What an agent answers to a message on its way down: a list. */
+export type AgentAck = { status: 'ok' } | { status: 'error'; errors: ProtocolError[] };

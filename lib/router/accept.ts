@@ -1,0 +1,99 @@
+import type { AgentDirectory } from '../agents/directory';
+import { UnroutableError, type Publisher } from '../amqp/publisher';
+import { DmrError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { parseEnvelope, type Envelope, type Refusal } from '../protocol/envelope';
+import type { ProtocolError, ServerAck } from '../protocol/events';
+import type { RoutingEvents } from '../telemetry/routing-events';
+import { idOf, recordFailure } from './validation-failures';
+
+export interface AcceptContext {
+  directory: AgentDirectory;
+  publisher: Publisher;
+  /** Makes the queues of a known agent exist. */
+  declareAgent: (agentId: string) => Promise<void>;
+  /** Deadline for the broker's confirm, ms. */
+  confirmTimeoutMs: number;
+  events: RoutingEvents;
+  log: Log;
+}
+
+class RefusedError extends DmrError {
+  constructor(readonly refusal: Refusal) {
+    super('MESSAGE_REFUSED', refusal.ackError);
+  }
+}
+
+/**
+ * The way of a message from its sender into the recipient's queue. Answers `ok` only after the broker's confirm: if the
+ * process dies before, the sender was told nothing and repeats the message with the same id. Never throws.
+ */
+export async function accept(context: AcceptContext, agentId: string, message: unknown): Promise<ServerAck> {
+  try {
+    const envelope = wellFormed(message);
+    fromItsSender(context.directory, envelope, agentId);
+    toKnownRecipient(context.directory, envelope);
+    await store(context, envelope);
+    context.events.accepted(envelope);
+    return { status: 'ok' };
+  } catch (error) {
+    if (error instanceof RefusedError) return refuse(context, agentId, message, error.refusal);
+    return unavailable(context, agentId, message, error);
+  }
+}
+
+function wellFormed(message: unknown): Envelope {
+  const result = parseEnvelope(message);
+  if ('refusal' in result) throw new RefusedError(result.refusal);
+  return result.envelope;
+}
+
+function fromItsSender(directory: AgentDirectory, { senderId }: Envelope, agentId: string): void {
+  if (senderId === agentId && directory.get(senderId)) return;
+  const ackError = directory.get(senderId)
+    ? `Sender agent with ID ${senderId} is not the authenticated agent`
+    : `Sender agent with ID ${senderId} not found`;
+  throw new RefusedError(refusal('INVALID_SENDER_ID', ackError));
+}
+
+function toKnownRecipient(directory: AgentDirectory, { recipientId }: Envelope): void {
+  if (directory.get(recipientId)) return;
+  throw new RefusedError(refusal('INVALID_RECIPIENT_ID', `Recipient agent with ID ${recipientId} not found`));
+}
+
+function refusal(type: ProtocolError['type'], message: string): Refusal {
+  return { ackError: message, errors: [{ type, message }] };
+}
+
+async function store(context: AcceptContext, envelope: Envelope): Promise<void> {
+  const body = Buffer.from(JSON.stringify({ ...envelope, receivedAt: new Date().toISOString() }));
+  const publication = { queue: envelope.recipientId, body, messageId: envelope.id };
+  try {
+    await context.publisher.publish(publication, context.confirmTimeoutMs);
+  } catch (error) {
+    if (!(error instanceof UnroutableError)) throw error;
+    // A known agent without a queue: added a moment ago, or somebody deleted it.
+    await context.declareAgent(envelope.recipientId);
+    await context.publisher.publish(publication, context.confirmTimeoutMs);
+  }
+}
+
+async function refuse(context: AcceptContext, agentId: string, message: unknown, why: Refusal): Promise<ServerAck> {
+  context.events.refused(agentId, why.errors, idOf(message) ?? '');
+  try {
+    await recordFailure(context.publisher, message, why.errors, context.confirmTimeoutMs);
+    context.events.recorded(why.errors);
+  } catch (error) {
+    // The sender hears of its mistake all the same; only the copy for the operators is missing.
+    context.log.error(`a refused message could not be put into validation-failures: ${messageOf(error)}`);
+  }
+  return { status: 'error', error: why.ackError };
+}
+
+function unavailable(context: AcceptContext, agentId: string, message: unknown, error: unknown): ServerAck {
+  const code = error instanceof DmrError ? error.code : 'INTERNAL';
+  const { recipientId } = message as Envelope;
+  context.events.unavailable({ id: idOf(message) ?? '', senderId: agentId, recipientId }, code);
+  if (code === 'INTERNAL') context.log.error(`accepting a message failed: ${messageOf(error)}`);
+  return { status: 'error', error: error instanceof DmrError ? error.message : 'Internal error, send it again' };
+}

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConsumeMessage } from 'amqplib';
+import { backoffMs } from '../amqp/backoff';
+import type { Settlement } from '../amqp/consumer';
+import { UnroutableError, type Publisher } from '../amqp/publisher';
+import { dlqName } from '../amqp/topology';
+import type { DeliveryConfig } from '../config/types';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { StoredEnvelope } from '../protocol/envelope';
+import type { FailureReason, RoutingEvents } from '../telemetry/routing-events';
+import { AnswerQueue } from './answer-queue';
+import { recordFailure } from './validation-failures';
+import { verdictOf, type Verdict } from './verdict';
+
+/** Sends an envelope to the agent's socket; `answer` is called with its ack, late or never. */
+export type SendDown = (envelope: StoredEnvelope, answer: (ack: unknown) => void) => void;
+
+export interface DeliverContext {
+  agentId: string;
+  send: SendDown;
+  publisher: Publisher;
+  /** Makes every queue that a message can be put away in exist. */
+  declare: () => Promise<void>;
+  delivery: DeliveryConfig;
+  events: RoutingEvents;
+  log: Log;
+}
+
+type Outcome =
+  | { kind: 'delivered' }
+  | { kind: 'rejected'; errors: (Verdict & { kind: 'rejected' })['errors'] }
+  | { kind: 'dead'; reason: FailureReason; tries: number }
+  | { kind: 'released' };
+
+/** How long one attempt to put a message elsewhere may take; it is repeated until the consumer is gone. */
+const SETTLE_TIMEOUT_MS = 5000;
+const SETTLE_PAUSE_MS = 250;
+
+/**
+ * The way of a message from its queue to the recipient. It leaves the queue only after the agent's answer, or after the
+ * broker confirmed it in another queue: if the process dies before, it is delivered again and the agent drops what it
+ * has seen.
+ */
+export async function deliver(
+  context: DeliverContext,
+  message: ConsumeMessage,
+  signal: AbortSignal,
+): Promise<Settlement> {
+  const envelope = parse(message);
+  const outcome: Outcome = envelope
+    ? await handOver(context, envelope, signal)
+    : { kind: 'dead', reason: 'UNPARSEABLE', tries: 0 };
+  if (outcome.kind === 'released') return 'keep';
+  return putAway(context, message, envelope, outcome, signal);
+}
+
+function parse(message: ConsumeMessage): StoredEnvelope | undefined {
+  try {
+    const value: unknown = JSON.parse(message.content.toString());
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as StoredEnvelope) : undefined;
+  } catch {
+    return undefined; // becomes a dead letter with its reason
+  }
+}
+
+/** Tries with back-off until the agent took or refused it. An answer counts whenever it comes, to whichever try. */
+async function handOver(context: DeliverContext, envelope: StoredEnvelope, signal: AbortSignal): Promise<Outcome> {
+  const { maxTries, ackTimeoutMs, retryDelayMs, retryDelayMaxMs } = context.delivery;
+  const answers = new AnswerQueue();
+  let reason: FailureReason | undefined;
+  for (let attempt = 1; attempt <= maxTries; attempt++) {
+    if (signal.aborted) return { kind: 'released' };
+    context.events.sent(envelope, attempt, reason);
+    context.send(envelope, (ack) => answers.push(ack));
+    const pause = attempt < maxTries ? backoffMs(attempt, retryDelayMs, retryDelayMaxMs) : 0;
+    const verdict = await answerWithin(answers, ackTimeoutMs, pause, signal);
+    if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt);
+    if (verdict.kind !== 'retry') return verdict;
+    reason = verdict.reason;
+  }
+  return signal.aborted ? { kind: 'released' } : { kind: 'dead', reason: reason ?? 'NO_ACK', tries: maxTries };
+}
+
+/** Waits for an answer, and after a failure goes on listening for a better one until the pause is over. */
+async function answerWithin(answers: AnswerQueue, waitMs: number, pauseMs: number, signal: AbortSignal) {
+  let verdict: Verdict = { kind: 'retry', reason: 'NO_ACK' };
+  const first = await answers.next(waitMs, signal);
+  if (first) verdict = verdictOf(first.answer);
+  const end = Date.now() + pauseMs;
+  for (let left = pauseMs; verdict.kind === 'retry' && left > 0 && !signal.aborted; left = end - Date.now()) {
+    const late = await answers.next(left, signal);
+    if (late) verdict = verdictOf(late.answer);
+  }
+  return verdict;
+}
+
+/** Whatever the message becomes, its copy is confirmed elsewhere before it may leave the queue. */
+async function putAway(
+  context: DeliverContext,
+  message: ConsumeMessage,
+  envelope: StoredEnvelope | undefined,
+  outcome: Exclude<Outcome, { kind: 'released' }>,
+  signal: AbortSignal,
+): Promise<Settlement> {
+  while (!signal.aborted) {
+    try {
+      if (outcome.kind === 'rejected') await reject(context, envelope, outcome.errors);
+      if (outcome.kind === 'dead') await deadLetter(context, message, outcome);
+      return 'ack';
+    } catch (error) {
+      context.log.warn(`a message of ${context.agentId} waits to be put away: ${messageOf(error)}`);
+      if (error instanceof UnroutableError) await context.declare().catch(() => undefined); // tried again just below
+      await delay(SETTLE_PAUSE_MS);
+    }
+  }
+  return 'keep';
+}
+
+async function reject(
+  { publisher, events }: DeliverContext,
+  envelope: StoredEnvelope | undefined,
+  errors: (Outcome & { kind: 'rejected' })['errors'],
+): Promise<void> {
+  await recordFailure(publisher, envelope, errors, SETTLE_TIMEOUT_MS);
+  events.recorded(errors);
+  if (envelope) events.rejected(envelope, errors);
+}
+
+async function deadLetter(
+  { agentId, publisher, events }: DeliverContext,
+  message: ConsumeMessage,
+  { reason, tries }: Outcome & { kind: 'dead' },
+): Promise<void> {
+  const messageId = String(message.properties.messageId ?? '');
+  const headers = { 'x-dmr-reason': reason, 'x-dmr-tries': tries };
+  await publisher.publish({ queue: dlqName(agentId), body: message.content, messageId, headers }, SETTLE_TIMEOUT_MS);
+  events.deadLettered(dlqName(agentId), messageId, reason, tries);
+}

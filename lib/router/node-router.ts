@@ -1,0 +1,204 @@
+import { EventEmitter } from 'node:events';
+import type { AgentDiff, AgentSnapshot } from '../agents/agent-record';
+import { AgentDirectory, isEmptyDiff } from '../agents/directory';
+import { declareQueue, deleteEmptyQueue, queueDepth } from '../amqp/admin';
+import { AmqpConnection } from '../amqp/connection';
+import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
+import { Publisher } from '../amqp/publisher';
+import { agentQueues, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
+import type { ServerConfig } from '../config/types';
+import { FinalError, messageOf } from '../errors';
+import type { Log } from '../log';
+import type { ServerAck } from '../protocol/events';
+import type { Metrics } from '../telemetry/metrics';
+import { RoutingEvents } from '../telemetry/routing-events';
+import { mapParallel } from '../parallel';
+import { accept } from './accept';
+import { deliver, type SendDown } from './deliver';
+import { moveToDlq } from './retire';
+
+const START_TIMEOUT_MS = 10_000;
+const DECLARE_PARALLEL = 8;
+
+/** Ready messages of an agent's two queues; undefined for a queue that does not exist. */
+export interface QueueDepths {
+  queue: number | undefined;
+  dlq: number | undefined;
+}
+
+/**
+ * Everything one process needs to route: the agent list and three AMQP connections, because the broker stops reading
+ * from a connection that publishes while it is in alarm, and consuming and administration must go on then.
+ * Emits `agents` after the list changed.
+ */
+export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
+  readonly directory = new AgentDirectory();
+  private readonly publishing: AmqpConnection;
+  private readonly consuming: AmqpConnection;
+  private readonly admin: AmqpConnection;
+  private readonly publisher: Publisher;
+  private readonly events: RoutingEvents;
+  private readonly sockets = new Map<string, SendDown>();
+  private readonly consumers = new Map<string, QueueConsumer>();
+  private readonly asIs = new Set<string>();
+  private fetchedAt = 0;
+
+  constructor(
+    private readonly config: ServerConfig,
+    nodeID: string,
+    private readonly log: Log,
+    private readonly metrics: Metrics,
+  ) {
+    super();
+    const connection = (use: string) => new AmqpConnection(config.amqp, `${nodeID} ${use}`, log);
+    this.publishing = connection('publish');
+    this.consuming = connection('consume');
+    this.admin = connection('admin');
+    this.publisher = new Publisher(this.publishing, log);
+    this.events = new RoutingEvents(metrics, log);
+  }
+
+  /** Starts connecting and returns at once; every reconnect declares the queues again. */
+  start(): void {
+    this.admin.on('open', () => void this.declareAll());
+    this.publishing.on('open', () => void this.openPublisher());
+    for (const connection of [this.publishing, this.consuming, this.admin]) connection.start();
+  }
+
+  /** Hands back what is in flight, then closes the connections. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.consumers.keys()].map((agentId) => this.pause(agentId)));
+    await Promise.all([this.consuming, this.publishing, this.admin].map((connection) => connection.stop()));
+  }
+
+  /** What of this node's broker connections works right now. */
+  health() {
+    return { publishing: this.publisher.ready, consuming: this.consuming.isOpen, administration: this.admin.isOpen };
+  }
+
+  /** Takes the agent list; an older one than the last is ignored. Returns what changed. */
+  takeSnapshot({ agents, fetchedAt }: AgentSnapshot): void {
+    if (fetchedAt < this.fetchedAt) return;
+    this.fetchedAt = fetchedAt;
+    const diff = this.directory.replace(agents);
+    this.metrics.set('dmr_agents_known', this.directory.size);
+    if (!isEmptyDiff(diff)) this.emit('agents', diff);
+  }
+
+  /** The list as this node has it, for a neighbour; undefined before the first. */
+  snapshot(): AgentSnapshot | undefined {
+    return this.directory.ready ? { agents: this.directory.list(), fetchedAt: this.fetchedAt } : undefined;
+  }
+
+  /** The way up: from an authenticated agent into the recipient's queue. */
+  accept(agentId: string, message: unknown): Promise<ServerAck> {
+    const { directory, publisher, events, log } = this;
+    const declareAgent = (id: string) => this.declare(id);
+    const { confirmTimeoutMs } = this.config;
+    return accept({ directory, publisher, declareAgent, confirmTimeoutMs, events, log }, agentId, message);
+  }
+
+  /** The way down: consumes the agent's queue and hands each message to `send`; replaces an earlier consumer. */
+  async attach(agentId: string, send: SendDown): Promise<void> {
+    this.sockets.set(agentId, send);
+    await this.resume(agentId);
+  }
+
+  /** Ends that; what was not acknowledged goes back to the queue, in order. */
+  async detach(agentId: string): Promise<void> {
+    this.sockets.delete(agentId);
+    await this.pause(agentId);
+  }
+
+  /** Stops consuming while the socket stays; true when it was consuming. */
+  async pause(agentId: string): Promise<boolean> {
+    const consumer = this.consumers.get(agentId);
+    this.consumers.delete(agentId);
+    await consumer?.close();
+    return consumer !== undefined;
+  }
+
+  /** Consumes for the socket that is attached here; throws FinalError AGENT_NOT_HERE when there is none. */
+  async resume(agentId: string): Promise<void> {
+    const send = this.sockets.get(agentId);
+    if (!send) throw new FinalError('AGENT_NOT_HERE', `Agent ${agentId} has no socket on this node`);
+    await this.pause(agentId);
+    const consumer = this.consumerOf(agentId, send);
+    this.consumers.set(agentId, consumer);
+    await consumer.start();
+  }
+
+  /** Messages on their way to the agent and not answered yet; undefined when this node does not consume for it. */
+  inFlight(agentId: string): number | undefined {
+    return this.consumers.get(agentId)?.inFlight;
+  }
+
+  /** Declares the queues of several agents. */
+  async declareMany(agentIds: string[]): Promise<void> {
+    await mapParallel(agentIds, DECLARE_PARALLEL, (id) => this.declare(id));
+  }
+
+  /** Declares both queues of an agent and validation-failures; throws RetryableError BROKER_UNAVAILABLE. */
+  async declare(agentId: string): Promise<void> {
+    for (const queue of agentQueues(agentId, this.config.ttl)) await this.declareOne(queue);
+    await this.declareOne(validationFailuresQueue(this.config.ttl));
+  }
+
+  /** Moves what waits for an agent that left to its DLQ; returns how many messages. */
+  async moveToDlq(agentId: string): Promise<number> {
+    if ((await queueDepth(this.admin, agentId)) === undefined) return 0;
+    await this.declareOne(...(agentQueues(agentId, this.config.ttl).slice(0, 1) as [QueueDefinition]));
+    return moveToDlq(this.admin, this.publisher, agentId);
+  }
+
+  /** Deletes the queues of an agent that left, each only when it is empty; true when both are gone. */
+  async deleteQueues(agentId: string): Promise<boolean> {
+    if (this.directory.get(agentId)) throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps`);
+    const queueGone = await deleteEmptyQueue(this.admin, agentId);
+    return queueGone && (await deleteEmptyQueue(this.admin, dlqName(agentId)));
+  }
+
+  /** Ready messages of a queue by name; undefined when it does not exist. */
+  depth(queue: string): Promise<number | undefined> {
+    return queueDepth(this.admin, queue);
+  }
+
+  async depths(agentId: string): Promise<QueueDepths> {
+    const [queue, dlq] = await Promise.all([this.depth(agentId), this.depth(dlqName(agentId))]);
+    return { queue, dlq };
+  }
+
+  private consumerOf(agentId: string, send: SendDown): QueueConsumer {
+    const { publisher, events, log } = this;
+    const { delivery } = this.config;
+    const declare = () => this.declare(agentId);
+    const context = { agentId, send, publisher, declare, delivery, events, log };
+    const handle: MessageHandler = (message, signal) => deliver(context, message, signal);
+    return new QueueConsumer(this.consuming, { queue: agentId, prefetch: delivery.prefetch, declare, handle }, log);
+  }
+
+  private async declareAll(): Promise<void> {
+    try {
+      await this.declareOne(validationFailuresQueue(this.config.ttl));
+      await this.declareMany(this.directory.list().map(({ id }) => id));
+    } catch (error) {
+      this.log.warn(`queues are declared again at the next connection: ${messageOf(error)}`);
+    }
+  }
+
+  private async openPublisher(): Promise<void> {
+    try {
+      await this.publisher.open(START_TIMEOUT_MS);
+    } catch (error) {
+      this.log.warn(`the publishing channel opens with the next message: ${messageOf(error)}`);
+    }
+  }
+
+  private async declareOne(queue: QueueDefinition): Promise<void> {
+    const result = await declareQueue(this.admin, queue);
+    if (result.state === 'declared' || this.asIs.has(queue.name)) return;
+    this.asIs.add(queue.name);
+    this.metrics.set('dmr_queues_as_is', this.asIs.size);
+    this.log.warn(`queue ${queue.name} exists with other arguments and is used as it is: ${result.reason}`);
+  }
+}

@@ -1,0 +1,36 @@
+import type { GetMessage } from 'amqplib';
+import { withChannel } from '../amqp/admin';
+import type { AmqpConnection } from '../amqp/connection';
+import type { Publisher } from '../amqp/publisher';
+import { dlqName } from '../amqp/topology';
+import type { FailureReason } from '../telemetry/routing-events';
+
+const REASON: FailureReason = 'AGENT_REMOVED';
+const CONFIRM_TIMEOUT_MS = 5000;
+
+/**
+ * Moves what still waits for an agent that left into its dead-letter queue and returns how many messages that were.
+ * Each leaves its queue only after its copy was confirmed; a crash in between leaves two copies, never none.
+ */
+export async function moveToDlq(connection: AmqpConnection, publisher: Publisher, agentId: string): Promise<number> {
+  return withChannel(connection, async (channel) => {
+    const { messageCount } = await channel.checkQueue(agentId);
+    for (let moved = 0; moved < messageCount; moved++) {
+      const message = await channel.get(agentId);
+      if (!message) return moved;
+      await publisher.publish(deadLetter(agentId, message), CONFIRM_TIMEOUT_MS);
+      channel.ack(message);
+    }
+    return messageCount;
+  });
+}
+
+function deadLetter(agentId: string, message: GetMessage) {
+  const messageId = String(message.properties.messageId ?? '');
+  return {
+    queue: dlqName(agentId),
+    body: message.content,
+    messageId,
+    headers: { 'x-dmr-reason': REASON, 'x-dmr-tries': 0 },
+  };
+}

@@ -1,0 +1,69 @@
+import type { ServiceBroker } from 'moleculer';
+import type { SessionInfo } from '../gateway/agent-sessions';
+import { nodesWith } from '../mesh/nodes';
+import { mapParallel } from '../parallel';
+import type { NodeRouter } from './node-router';
+
+/** One line of the live routing: where an agent is and what waits for it. */
+export interface Route {
+  agentId: string;
+  name: string;
+  /** Node that holds its socket. */
+  node: string | null;
+  /** Login, ISO 8601. */
+  socketSince: string | null;
+  /** Messages ready in its queue; null when the queue does not exist. */
+  queue: number | null;
+  /** Messages sent down and not answered yet. */
+  inFlight: number | null;
+  /** Messages ready in its dead-letter queue; null when that does not exist. */
+  dlq: number | null;
+}
+
+export interface RoutingTable {
+  routes: Route[];
+  /** Gateways that did not answer: their agents stand here without a node. */
+  silentNodes: string[];
+}
+
+const ASK_TIMEOUT_MS = 2000;
+/** Queues looked at at the same time, each on a channel of its own. */
+const PARALLEL = 32;
+
+type Placed = SessionInfo & { node: string };
+
+/** The live routing of the whole mesh, sorted by name. */
+export async function routingTable(broker: ServiceBroker, router: NodeRouter, agentId?: string): Promise<RoutingTable> {
+  const { placed, silentNodes } = await askGateways(broker);
+  const known = router.directory.list().filter(({ id }) => agentId === undefined || id === agentId);
+  const routes = await mapParallel(known, PARALLEL, async ({ id, name }): Promise<Route> => {
+    const session = placed.get(id);
+    const { queue, dlq } = await router.depths(id);
+    return {
+      agentId: id,
+      name,
+      node: session?.node ?? null,
+      socketSince: session?.since ?? null,
+      queue: queue ?? null,
+      inFlight: session?.inFlight ?? null,
+      dlq: dlq ?? null,
+    };
+  });
+  return { routes: routes.sort((a, b) => a.name.localeCompare(b.name)), silentNodes };
+}
+
+async function askGateways(broker: ServiceBroker) {
+  const placed = new Map<string, Placed>();
+  const silentNodes: string[] = [];
+  const ask = async (node: string) => {
+    try {
+      const options = { nodeID: node, timeout: ASK_TIMEOUT_MS, retries: 0 };
+      const sessions = await broker.call<SessionInfo[], object>('gateway.io.sessions', {}, options);
+      for (const session of sessions) placed.set(session.agentId, { ...session, node });
+    } catch {
+      silentNodes.push(node);
+    }
+  };
+  await Promise.all(nodesWith(broker, 'gateway.io').map(ask));
+  return { placed, silentNodes };
+}

@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import type { Publisher } from '../amqp/publisher';
+import { VALIDATION_FAILURES } from '../amqp/topology';
+import type { ProtocolError } from '../protocol/events';
+
+/**
+ * Puts a refused message, as it was received, into validation-failures together with what was wrong about it.
+ * Resolves after the broker's confirm; throws RetryableError BROKER_UNAVAILABLE past `deadlineMs`.
+ */
+export async function recordFailure(
+  publisher: Publisher,
+  message: unknown,
+  errors: ProtocolError[],
+  deadlineMs: number,
+): Promise<void> {
+  const id = idOf(message) ?? randomUUID();
+  const body = Buffer.from(JSON.stringify({ id, errors, receivedAt: new Date().toISOString(), message }));
+  await publisher.publish({ queue: VALIDATION_FAILURES, body, messageId: id }, deadlineMs);
+}
+
+/** The id that a message claims to have, if it has one of a sane size. */
+export function idOf(message: unknown): string | undefined {
+  const id = (message as { id?: unknown } | null | undefined)?.id;
+  return typeof id === 'string' && id !== '' && id.length <= 64 ? id : undefined;
+}

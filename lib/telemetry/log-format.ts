@@ -1,0 +1,32 @@
+import { inspect } from 'node:util';
+import type { LoggerConfig } from '../config/types';
+
+interface Bindings {
+  nodeID?: string;
+  mod?: string;
+}
+
+/**
+ * Turns a log call into the text that is printed. `json`: one object per line, the fields of a context object beside
+ * `message`; `pretty`: a line for people.
+ */
+export function logFormatter(config: LoggerConfig) {
+  return (level: string, args: unknown[], bindings: Bindings): string[] => {
+    const message = args.filter((arg) => !isContext(arg)).map(asText);
+    const context: object = Object.assign({}, ...args.filter(isContext));
+    const entry = { time: new Date().toISOString(), level, node: bindings.nodeID, module: bindings.mod };
+    if (config.format === 'json') return [JSON.stringify({ ...entry, message: message.join(' '), ...context })];
+    const fields =
+      Object.keys(context).length > 0 ? [inspect(context, { colors: config.colors, breakLength: 200 })] : [];
+    return [`${entry.time.slice(11)} ${level.toUpperCase().padEnd(5)} ${entry.module ?? ''}:`, ...message, ...fields];
+  };
+}
+
+function isContext(arg: unknown): arg is object {
+  return typeof arg === 'object' && arg !== null && !(arg instanceof Error) && !Array.isArray(arg);
+}
+
+function asText(arg: unknown): string {
+  if (arg instanceof Error) return arg.stack ?? arg.message;
+  return typeof arg === 'string' ? arg : inspect(arg, { depth: 2 });
+}

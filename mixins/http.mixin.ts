@@ -1,0 +1,28 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Service, ServiceSchema } from 'moleculer';
+import ApiGateway from 'moleculer-web';
+import { defineMixin } from '../lib/define-service';
+import { messageOf } from '../lib/errors';
+import { sendJson } from '../lib/http/operations-route';
+import { problemOf } from '../lib/http/problem';
+
+interface HttpService extends Service {
+  server: Server;
+}
+
+/**
+ * moleculer-web as all our nodes use it: quiet, without its administrative actions, every error answered as
+ * `{code, message, errors?}`. The service adds `settings.port` and `settings.routes`.
+ */
+export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
+  mixins: [ApiGateway as unknown as ServiceSchema],
+  settings: { logRequest: null, logRequestParams: null, logResponse: null, logRouteRegistration: null },
+  actions: { listAliases: false, addRoute: false, removeRoute: false },
+  methods: {
+    errorHandler(this: HttpService, _request: IncomingMessage, response: ServerResponse, error: unknown) {
+      const { status, ...body } = problemOf(error);
+      if (status >= 500 && body.code === 'INTERNAL') this.logger.error(`request failed: ${messageOf(error)}`);
+      if (!response.headersSent) sendJson(response, status, body);
+    },
+  },
+});

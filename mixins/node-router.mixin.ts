@@ -1,0 +1,83 @@
+import type { Context, Service, ServiceBroker, ServiceSchema } from 'moleculer';
+import type { AgentSnapshot } from '../lib/agents/agent-record';
+import type { ServerConfig } from '../lib/config';
+import { defineMixin } from '../lib/define-service';
+import { NodeRouter } from '../lib/router/node-router';
+import { metricsOf } from './metrics.mixin';
+
+const ASK_EVERY_MS = 1000;
+
+export interface NodeRouterService extends Service {
+  nodeRouter: NodeRouter;
+  askTimer: NodeJS.Timeout | undefined;
+  askForSnapshot(): Promise<void>;
+}
+
+interface Shared {
+  router: NodeRouter;
+  users: number;
+}
+
+const perBroker = new WeakMap<ServiceBroker, Shared>();
+
+/** The services of one process share one router; the first user starts it. */
+function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
+  let shared = perBroker.get(broker);
+  if (!shared) {
+    const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker));
+    perBroker.set(broker, (shared = { router, users: 0 }));
+  }
+  shared.users += 1;
+  if (shared.users === 1) shared.router.start();
+  return shared.router;
+}
+
+/** The last user stops it. */
+async function release(broker: ServiceBroker): Promise<void> {
+  const shared = perBroker.get(broker);
+  if (!shared) return;
+  shared.users -= 1;
+  if (shared.users > 0) return;
+  perBroker.delete(broker);
+  await shared.router.stop();
+}
+
+/**
+ * Gives a service `this.nodeRouter`, the routing resources of its process, and keeps its agent list in step with
+ * config-sync, wherever in the mesh that runs.
+ */
+export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
+  return defineMixin<NodeRouterService>({
+    events: {
+      'agents.changed': {
+        handler(this: NodeRouterService, ctx: Context<AgentSnapshot>) {
+          this.nodeRouter.takeSnapshot(ctx.params);
+        },
+      },
+    },
+    methods: {
+      /** Asks until a list is there: config-sync may start later, here or on another node. */
+      async askForSnapshot(this: NodeRouterService): Promise<void> {
+        try {
+          const snapshot = await this.broker.call<AgentSnapshot | null, object>('config-sync.snapshot', {});
+          if (snapshot) this.nodeRouter.takeSnapshot(snapshot);
+        } catch {
+          // no config-sync in reach yet, or it is busy with its first fetch
+        }
+        if (this.nodeRouter.directory.ready || !this.askTimer) return;
+        this.askTimer = setTimeout(() => void this.askForSnapshot(), ASK_EVERY_MS);
+      },
+    },
+    created(this: NodeRouterService) {
+      this.nodeRouter = acquire(this.broker, config);
+    },
+    started(this: NodeRouterService) {
+      this.askTimer = setTimeout(() => void this.askForSnapshot(), 0);
+    },
+    async stopped(this: NodeRouterService) {
+      clearTimeout(this.askTimer);
+      this.askTimer = undefined;
+      await release(this.broker);
+    },
+  });
+}

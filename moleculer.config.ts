@@ -1,0 +1,26 @@
+import type { BrokerOptions } from 'moleculer';
+import {
+  agentConfig,
+  centOpsStandInConfig,
+  chatbotStandInConfig,
+  meshConfig,
+  nodeRole,
+  orExit,
+  serverConfig,
+  type NodeRole,
+} from './lib/config';
+import { agentBrokerOptions, meshBrokerOptions, standInBrokerOptions } from './lib/mesh/broker-options';
+import { routesCommand } from './lib/repl/routes-command';
+
+const repl = { replDelimiter: 'dmr $', replCommands: [routesCommand] };
+
+const byRole: Record<NodeRole, () => BrokerOptions> = {
+  server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }) as BrokerOptions,
+  repl: () => ({ ...meshBrokerOptions('repl', meshConfig()), ...repl }) as BrokerOptions,
+  agent: () => agentBrokerOptions(agentConfig()),
+  centops: () => standInBrokerOptions(centOpsStandInConfig()),
+  chatbot: () => standInBrokerOptions(chatbotStandInConfig()),
+};
+
+/** What moleculer-runner starts: DMR_ROLE says which kind of node; a wrong configuration ends the start here. */
+export default orExit(() => byRole[nodeRole()]());

@@ -1,0 +1,79 @@
+import { configuredBroker } from './configured';
+import { existsSync } from 'node:fs';
+import { installCommand, installServer, mayInstall, probeRoot } from './debian';
+import { dockerAnswers, startDockerBroker } from './docker';
+import { findServer } from './find-server';
+import type { InstalledServer } from './find-server';
+import { startPrivateNode } from './private-node';
+import type { Command, ProvidedBroker, ProvideOptions } from './types';
+
+/** What this machine offers; each is asked for only when what comes before it is not there. */
+export interface Probes {
+  configured(): boolean;
+  installed(): InstalledServer | undefined;
+  docker(): Promise<boolean>;
+  /** How to install RabbitMQ, when the machine is Debian's or Ubuntu's and we may. */
+  install(): Promise<Command | undefined>;
+}
+
+export type Way =
+  | { kind: 'configured' | 'docker' }
+  | { kind: 'private'; installed: InstalledServer }
+  | { kind: 'install'; command: Command };
+
+const NO_BROKER = `There is no RabbitMQ to run on. Any one of these will do:
+  - install RabbitMQ so that rabbitmq-server is on PATH (Debian, Ubuntu: apt-get install rabbitmq-server)
+  - start Docker
+  - name a running broker: RABBITMQ_DEFAULT_HOST, RABBITMQ_DEFAULT_USER, RABBITMQ_DEFAULT_PASS
+    and RABBITMQ_DEFAULT_MANAGEMENT_UI_URI`;
+
+/**
+ * Provides a broker that answers: the configured one, else a private node of the installed RabbitMQ, else one in Docker,
+ * else a private node after Debian's package was installed.
+ * @throws when there is no way, saying what to do; or when the way taken fails
+ */
+export async function provideBroker(options: ProvideOptions): Promise<ProvidedBroker> {
+  const way = await chooseWay(probesOf(options));
+  switch (way.kind) {
+    case 'configured':
+      return configuredBroker(options.env);
+    case 'private':
+      return startPrivateNode(way.installed, options);
+    case 'docker':
+      return startDockerBroker(options);
+    case 'install':
+      return startPrivateNode(await install(way.command, options), options);
+  }
+}
+
+/**
+ * Picks the first way there is.
+ * @throws when there is none
+ */
+export async function chooseWay(probes: Probes): Promise<Way> {
+  if (probes.configured()) return { kind: 'configured' };
+  const installed = probes.installed();
+  if (installed) return { kind: 'private', installed };
+  if (await probes.docker()) return { kind: 'docker' };
+  const command = await probes.install();
+  if (command) return { kind: 'install', command };
+  throw new Error(NO_BROKER);
+}
+
+function probesOf({ env, interactive }: ProvideOptions): Probes {
+  return {
+    configured: () => !!env['RABBITMQ_DEFAULT_HOST'],
+    installed: () => findServer(env['PATH'] ?? ''),
+    docker: () => dockerAnswers(),
+    install: async () =>
+      existsSync('/usr/bin/apt-get') ? installCommand(await probeRoot(process.getuid?.()), interactive) : undefined,
+  };
+}
+
+async function install(command: Command, { env, interactive, say }: ProvideOptions): Promise<InstalledServer> {
+  if (interactive && !(await mayInstall())) throw new Error(NO_BROKER);
+  await installServer(command, say);
+  const installed = findServer(env['PATH'] ?? '');
+  if (!installed) throw new Error('rabbitmq-server was installed but is not where Debian puts it');
+  return installed;
+}

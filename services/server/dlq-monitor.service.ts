@@ -1,0 +1,101 @@
+import type { ServiceSchema } from 'moleculer';
+import { dlqName, VALIDATION_FAILURES } from '../../lib/amqp/topology';
+import { serverConfig, type ServerConfig } from '../../lib/config';
+import { defineService } from '../../lib/define-service';
+import { messageOf } from '../../lib/errors';
+import { nodesWith } from '../../lib/mesh/nodes';
+import { mapParallel } from '../../lib/parallel';
+import { metricsOf } from '../../mixins/metrics.mixin';
+import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
+
+/** Queues counted at the same time, each on a channel of its own. */
+const PARALLEL = 32;
+
+/** Messages ready in one of the queues that nobody should need. */
+export interface DeadLetterCount {
+  queue: string;
+  /** The agent of a dead-letter queue; null for validation-failures. */
+  agentId: string | null;
+  messages: number;
+}
+
+/** Event `dlq.growing`: a queue holds more than at the last count. */
+export interface DlqGrowing extends DeadLetterCount {
+  before: number;
+}
+
+interface DlqMonitorService extends NodeRouterService {
+  last: Map<string, number>;
+  timer: NodeJS.Timeout | undefined;
+  count(): Promise<DeadLetterCount[]>;
+  watch(): Promise<void>;
+  compare(counts: DeadLetterCount[]): Promise<void>;
+}
+
+/** Counts what lies in the dead-letter queues and validation-failures, and speaks up when it grows. */
+export function dlqMonitorService(config: ServerConfig): ServiceSchema {
+  return defineService<DlqMonitorService>({
+    name: 'dlq-monitor',
+    mixins: [nodeRouterMixin(config)],
+    actions: {
+      /** Counts now. */
+      counts: {
+        visibility: 'public',
+        handler(this: DlqMonitorService) {
+          return this.count();
+        },
+      },
+    },
+    methods: {
+      async count(this: DlqMonitorService): Promise<DeadLetterCount[]> {
+        const agents = this.nodeRouter.directory.list().map(({ id }) => ({ agentId: id, queue: dlqName(id) }));
+        const queues = [...agents, { agentId: null, queue: VALIDATION_FAILURES }];
+        return mapParallel(queues, PARALLEL, async (entry) => {
+          const messages = (await this.nodeRouter.depth(entry.queue)) ?? 0;
+          return { ...entry, messages };
+        });
+      },
+
+      async watch(this: DlqMonitorService) {
+        try {
+          await this.compare(await this.count());
+        } catch (error) {
+          this.logger.warn(`dead letters could not be counted: ${messageOf(error)}`);
+        }
+        if (this.timer) this.timer = setTimeout(() => void this.watch(), config.dlqMonitorIntervalMs);
+      },
+
+      /** Every node counts for its own metrics; the first one of the mesh speaks for all. */
+      async compare(this: DlqMonitorService, counts: DeadLetterCount[]) {
+        const metrics = metricsOf(this.broker);
+        const dead = counts.filter(({ agentId }) => agentId !== null);
+        metrics.set(
+          'dmr_dlq_messages',
+          dead.reduce((sum, { messages }) => sum + messages, 0),
+        );
+        const failures = counts.find(({ agentId }) => agentId === null);
+        metrics.set('dmr_validation_failures_messages', failures?.messages ?? 0);
+        const speaks = nodesWith(this.broker, 'dlq-monitor')[0] === this.broker.nodeID;
+        for (const count of counts) {
+          const before = this.last.get(count.queue) ?? 0;
+          this.last.set(count.queue, count.messages);
+          if (count.messages <= before || !speaks) continue;
+          this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });
+          await this.broker.emit('dlq.growing', { ...count, before });
+        }
+      },
+    },
+    created(this: DlqMonitorService) {
+      this.last = new Map();
+    },
+    started(this: DlqMonitorService) {
+      this.timer = setTimeout(() => void this.watch(), config.dlqMonitorIntervalMs);
+    },
+    stopped(this: DlqMonitorService) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+    },
+  });
+}
+
+export default () => dlqMonitorService(serverConfig());

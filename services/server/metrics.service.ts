@@ -1,0 +1,4 @@
+import { serverMetrics } from '../../lib/telemetry/definitions';
+import { metricsService } from '../../mixins/metrics.mixin';
+
+export default () => metricsService(serverMetrics);

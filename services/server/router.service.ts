@@ -1,0 +1,110 @@
+import type { Context, ServiceSchema } from 'moleculer';
+import type { AgentDiff } from '../../lib/agents/agent-record';
+import { serverConfig, type ServerConfig } from '../../lib/config';
+import { defineService } from '../../lib/define-service';
+import { FinalError, messageOf } from '../../lib/errors';
+import { Retirement } from '../../lib/router/retirement';
+import { routingTable } from '../../lib/router/routes';
+import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
+
+const RETIRE_EVERY_MS = 60_000;
+
+interface RouterService extends NodeRouterService {
+  retirement: Retirement;
+  retireTimer: NodeJS.Timeout;
+  agentsChanged(diff: AgentDiff): Promise<void>;
+  knownAgent(agentId: string): void;
+}
+
+type AgentContext = Context<{ agentId: string }>;
+const agentParams = { agentId: 'uuid' };
+
+/** Manages the queues of the agents: every step of their life is an action. */
+export function routerService(config: ServerConfig): ServiceSchema {
+  return defineService<RouterService>({
+    name: 'router',
+    mixins: [nodeRouterMixin(config)],
+    actions: {
+      /** Declares the queue and the dead-letter queue of a listed agent. */
+      declare: {
+        visibility: 'public',
+        params: agentParams,
+        async handler(this: RouterService, { params: { agentId } }: AgentContext) {
+          this.knownAgent(agentId);
+          await this.nodeRouter.declare(agentId);
+        },
+      },
+      /** Puts an envelope into its recipient's queue, by the same steps and with the same answers as an agent's. */
+      publish: {
+        visibility: 'public',
+        params: { envelope: 'object' },
+        handler(this: RouterService, { params: { envelope } }: Context<{ envelope: { senderId?: unknown } }>) {
+          return this.nodeRouter.accept(String(envelope.senderId), envelope);
+        },
+      },
+      /** Consumes the queue of an agent whose socket is on this node, after it was detached. */
+      attach: {
+        visibility: 'public',
+        params: agentParams,
+        async handler(this: RouterService, { params: { agentId } }: AgentContext) {
+          await this.nodeRouter.resume(agentId);
+        },
+      },
+      /** Stops consuming the queue of an agent on this node; what is in flight goes back, its socket stays. */
+      detach: {
+        visibility: 'public',
+        params: agentParams,
+        handler(this: RouterService, { params: { agentId } }: AgentContext) {
+          return this.nodeRouter.pause(agentId);
+        },
+      },
+      /** Takes the queues of an agent that left CentOps out of use, see Retirement. */
+      retire: {
+        visibility: 'public',
+        params: agentParams,
+        handler(this: RouterService, { params: { agentId } }: AgentContext) {
+          if (this.nodeRouter.directory.get(agentId)) {
+            throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps; remove it there first`);
+          }
+          return this.retirement.begin(agentId);
+        },
+      },
+      /** The live routing of the whole mesh. */
+      routes: {
+        visibility: 'public',
+        params: { agentId: { type: 'uuid', optional: true } },
+        handler(this: RouterService, { params: { agentId } }: Context<{ agentId?: string }>) {
+          return routingTable(this.broker, this.nodeRouter, agentId);
+        },
+      },
+    },
+    methods: {
+      async agentsChanged(this: RouterService, diff: AgentDiff) {
+        try {
+          for (const { id } of diff.added) this.retirement.cancel(id);
+          await this.nodeRouter.declareMany(diff.added.map(({ id }) => id));
+          for (const { id } of diff.removed) await this.retirement.begin(id);
+        } catch (error) {
+          // Queues are declared again at the next connection and with the first message that finds none.
+          this.logger.warn(`the agents' queues could not all be managed: ${messageOf(error)}`);
+        }
+      },
+      knownAgent(this: RouterService, agentId: string) {
+        if (this.nodeRouter.directory.get(agentId)) return;
+        throw new FinalError('AGENT_UNKNOWN', `Agent ${agentId} is not listed by CentOps`);
+      },
+    },
+    created(this: RouterService) {
+      this.retirement = new Retirement(this.nodeRouter, config.retireAfterMs, this.logger);
+      this.nodeRouter.on('agents', (diff) => void this.agentsChanged(diff));
+    },
+    started(this: RouterService) {
+      this.retireTimer = setInterval(() => void this.retirement.goOn(), RETIRE_EVERY_MS);
+    },
+    stopped(this: RouterService) {
+      clearInterval(this.retireTimer);
+    },
+  });
+}
+
+export default () => routerService(serverConfig());

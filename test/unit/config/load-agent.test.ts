@@ -1,0 +1,74 @@
+import { createPrivateKey } from 'node:crypto';
+import { loadAgentConfig } from '../../../lib/config';
+import { AGENT_A, AGENT_B, agentEnv, rsaPair } from './environments';
+
+const { privateKey } = rsaPair();
+
+describe('the configuration of an agent', () => {
+  it('applies every default', () => {
+    expect(loadAgentConfig(agentEnv(privateKey))).toStrictEqual({
+      environment: 'development',
+      logger: { colors: true, level: 'info', format: 'pretty' },
+      port: 8077,
+      agentId: AGENT_A,
+      privateKeyPem: privateKey,
+      uplink: {
+        url: 'http://server.test:8075',
+        namespace: '/v1/dmr-agent-events',
+        reconnectDelayMs: 1000,
+        reconnectDelayMaxMs: 5000,
+      },
+      deliveryTimeoutMs: 2000,
+      chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000 },
+      messageBinding: 'prefer',
+    });
+  });
+
+  it('puts every variable into its field', () => {
+    const env = agentEnv(privateKey, {
+      PORT: '0',
+      AGENT_ID: AGENT_B,
+      DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/',
+      DMR_SERVER_WEBSOCKET_NAMESPACE: '/v2/other',
+      WEBSOCKET_RECONNECTION_DELAY: '101',
+      WEBSOCKET_RECONNECTION_DELAY_MAX: '102',
+      MESSAGE_DELIVERY_TIMEOUT_MS: '103',
+      OUTGOING_MESSAGE_ENDPOINT: 'https://bot.test/in?room=1',
+      OUTGOING_MESSAGE_TIMEOUT_MS: '104',
+      MESSAGE_BINDING: 'require',
+    });
+    expect(loadAgentConfig(env)).toMatchObject({
+      port: 0,
+      agentId: AGENT_B,
+      uplink: { url: 'wss://other.test', namespace: '/v2/other', reconnectDelayMs: 101, reconnectDelayMaxMs: 102 },
+      deliveryTimeoutMs: 103,
+      chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
+      messageBinding: 'require',
+    });
+  });
+
+  it.each(Object.keys(agentEnv('')))('wants %s', (name) => {
+    expect(() => loadAgentConfig(agentEnv(privateKey, { [name]: '' }))).toThrow(
+      new RegExp(`^${name}: wants .+, got nothing$`),
+    );
+  });
+});
+
+describe('the private key', () => {
+  it.each(['pkcs8', 'pkcs1'] as const)('may be %s', (type) => {
+    const pem = rsaPair(type).privateKey;
+    expect(loadAgentConfig(agentEnv(pem)).privateKeyPem).toBe(pem);
+  });
+
+  it.each([
+    ['literal \\n pairs', privateKey.replaceAll('\n', '\\n')],
+    ['literal \\r\\n', privateKey.replaceAll('\n', '\\r\\n')],
+    ['line breaks of Windows', privateKey.replaceAll('\n', '\r\n')],
+    ['indented lines', privateKey.replaceAll(/^/gm, '    ')],
+    ['no line break at the end', privateKey.trimEnd()],
+  ])('with %s comes out with real line breaks', (_, written) => {
+    const { privateKeyPem } = loadAgentConfig(agentEnv(written));
+    expect(privateKeyPem).toBe(privateKey);
+    expect(createPrivateKey(privateKeyPem).asymmetricKeyType).toBe('rsa');
+  });
+});

@@ -1,0 +1,6 @@
+declare module 'moleculer-prometheus' {
+  import type { ServiceSchema } from 'moleculer';
+
+  const mixin: ServiceSchema;
+  export = mixin;
+}
