@@ -15,8 +15,8 @@ import { routesCommand } from './lib/repl/routes-command';
 const repl = { replDelimiter: 'dmr $', replCommands: [routesCommand] };
 
 const byRole: Record<NodeRole, () => BrokerOptions> = {
-  server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }) as BrokerOptions,
-  repl: () => ({ ...meshBrokerOptions('repl', meshConfig()), ...repl }) as BrokerOptions,
+  server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }),
+  repl: () => ({ ...meshBrokerOptions('repl', meshConfig()), ...repl }),
   agent: () => agentBrokerOptions(agentConfig()),
   centops: () => standInBrokerOptions(centOpsStandInConfig()),
   chatbot: () => standInBrokerOptions(chatbotStandInConfig()),

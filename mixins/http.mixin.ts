@@ -15,7 +15,7 @@ interface HttpService extends Service {
  * `{code, message, errors?}`. The service adds `settings.port` and `settings.routes`.
  */
 export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
-  mixins: [ApiGateway as unknown as ServiceSchema],
+  mixins: [ApiGateway],
   settings: { logRequest: null, logRequestParams: null, logResponse: null, logRouteRegistration: null },
   actions: { listAliases: false, addRoute: false, removeRoute: false },
   methods: {

@@ -9,7 +9,7 @@ export interface HealthPart {
 
 /** What a service with health must offer: its parts by name. */
 export interface HealthyService extends Service {
-  healthParts(): Promise<Record<string, HealthPart>>;
+  healthParts(): Record<string, HealthPart> | Promise<Record<string, HealthPart>>;
 }
 
 type Handler = (
@@ -25,7 +25,7 @@ type Handler = (
  */
 export function operationsRoute() {
   const health: Handler = function (_request, response, next) {
-    this.healthParts()
+    Promise.resolve(this.healthParts())
       .then((parts) => {
         const ok = Object.values(parts).every((part) => part.ok);
         sendJson(response, ok ? 200 : 503, { status: ok ? 'ok' : 'unavailable', parts });

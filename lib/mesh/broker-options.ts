@@ -27,7 +27,7 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
     tracking: { enabled: true, shutdownTimeout: STOP_TIMEOUT_MS },
     // `$node.options` would hand the transporter's URL, and with it the password, to any caller.
     internalServices: { $node: { actions: { options: false } } },
-  } as BrokerOptions;
+  };
 }
 
 /** A node of the mesh: server services or a REPL. */

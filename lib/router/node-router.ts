@@ -62,7 +62,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   start(): void {
     this.admin.on('open', () => void this.declareAll());
     this.publishing.on('open', () => void this.openPublisher());
-    for (const connection of [this.publishing, this.consuming, this.admin]) connection.start();
+    for (const connection of [this.publishing, this.consuming, this.admin]) {
+      for (const change of ['open', 'close', 'blocked', 'unblocked'] as const)
+        connection.on(change, () => this.showState());
+      connection.start();
+    }
   }
 
   /** Hands back what is in flight, then closes the connections. */
@@ -166,6 +170,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   async depths(agentId: string): Promise<QueueDepths> {
     const [queue, dlq] = await Promise.all([this.depth(agentId), this.depth(dlqName(agentId))]);
     return { queue, dlq };
+  }
+
+  private showState(): void {
+    const works = this.publishing.isOpen && !this.publishing.blocked && this.consuming.isOpen;
+    this.metrics.set('dmr_broker_connected', works ? 1 : 0);
   }
 
   private consumerOf(agentId: string, send: SendDown): QueueConsumer {

@@ -13,7 +13,7 @@ interface Bindings {
 export function logFormatter(config: LoggerConfig) {
   return (level: string, args: unknown[], bindings: Bindings): string[] => {
     const message = args.filter((arg) => !isContext(arg)).map(asText);
-    const context: object = Object.assign({}, ...args.filter(isContext));
+    const context = args.filter(isContext).reduce<object>((all, one) => ({ ...all, ...one }), {});
     const entry = { time: new Date().toISOString(), level, node: bindings.nodeID, module: bindings.mod };
     if (config.format === 'json') return [JSON.stringify({ ...entry, message: message.join(' '), ...context })];
     const fields =

@@ -1,15 +1,19 @@
 export type Labels = Record<string, string>;
-type Update = (name: string, method: 'inc' | 'set' | 'observe', labels: Labels | undefined, value: number) => void;
+type Method = 'inc' | 'set' | 'observe';
+type Update = (name: string, method: Method, labels: Labels | undefined, value: number) => void;
 
-/**
- * Where code counts. Until a collector is attached nothing is kept, so a node without a metrics service pays nothing;
- * counting never throws.
- */
+/** What is counted before the collector is there is kept for it, up to this many updates. */
+const MAX_PENDING = 1000;
+
+/** Where code counts; counting never throws. A node without a metrics service pays next to nothing. */
 export class Metrics {
   private update: Update | undefined;
+  private pending: Parameters<Update>[] = [];
 
   attach(update: Update): void {
     this.update = update;
+    for (const args of this.pending) update(...args);
+    this.pending = [];
   }
 
   detach(): void {
@@ -17,16 +21,21 @@ export class Metrics {
   }
 
   inc(name: string, labels?: Labels, by = 1): void {
-    this.update?.(name, 'inc', labels, by);
+    this.record(name, 'inc', labels, by);
   }
 
   set(name: string, value: number, labels?: Labels): void {
-    this.update?.(name, 'set', labels, value);
+    this.record(name, 'set', labels, value);
   }
 
   /** A duration, in seconds. */
   observe(name: string, seconds: number, labels?: Labels): void {
-    this.update?.(name, 'observe', labels, seconds);
+    this.record(name, 'observe', labels, seconds);
+  }
+
+  private record(...args: Parameters<Update>): void {
+    if (this.update) this.update(...args);
+    else if (this.pending.length < MAX_PENDING) this.pending.push(args);
   }
 }
 

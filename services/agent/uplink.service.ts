@@ -3,9 +3,10 @@ import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { messageOf } from '../../lib/errors';
 import type { Envelope } from '../../lib/protocol/envelope';
-import { FULL_LIST, MESSAGE_DOWN, MESSAGE_UP, PARTIAL_LIST, type AgentAck } from '../../lib/protocol/events';
+import { MESSAGE_DOWN, MESSAGE_UP, type AgentAck } from '../../lib/protocol/events';
 import { secondsSince } from '../../lib/telemetry/metrics';
 import { UplinkClient } from '../../lib/uplink/uplink-client';
+import { countUplink } from '../../lib/uplink/uplink-metrics';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
@@ -13,7 +14,6 @@ interface UplinkService extends AgentNodeService {
   client: UplinkClient;
   receive(message: unknown): Promise<AgentAck>;
   tell(action: string, params: object): Promise<void>;
-  showConnection(up: boolean): void;
 }
 
 /** The agent's connection to the centre: messages up and down, agent lists. */
@@ -67,35 +67,15 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
           this.logger.error(`${action} failed: ${messageOf(error)}`);
         });
       },
-
-      showConnection(this: UplinkService, up: boolean) {
-        const metrics = metricsOf(this.broker);
-        metrics.set('dmr_agent_socket_connection_active', up ? 1 : 0);
-        metrics.set('dmr_socket_connection_active', up ? 1 : 0);
-      },
     },
     created(this: UplinkService) {
-      const metrics = metricsOf(this.broker);
-      const received = (event: string) => metrics.inc('dmr_socket_events_received_total', { event, namespace });
       this.client = new UplinkClient(config, this.node.privateKey, (message) => this.receive(message), this.logger);
-      this.client.on('fullList', (agents) => {
-        received(FULL_LIST);
-        void this.tell('directory.replace', { agents });
-      });
-      this.client.on('partialList', (agents) => {
-        received(PARTIAL_LIST);
-        void this.tell('directory.patch', { agents });
-      });
-      this.client.on('connected', () => this.showConnection(true));
-      this.client.on('failed', () => metrics.inc('dmr_socket_errors_total'));
-      this.client.on('disconnected', (ms) => {
-        this.showConnection(false);
-        metrics.observe('dmr_socket_connection_duration_seconds', ms / 1000);
-      });
+      this.client.on('fullList', (agents) => void this.tell('directory.replace', { agents }));
+      this.client.on('partialList', (agents) => void this.tell('directory.patch', { agents }));
+      countUplink(this.client, namespace, metricsOf(this.broker));
     },
     dependencies: ['directory', 'inbox'],
     started(this: UplinkService) {
-      this.showConnection(false);
       this.client.start();
     },
     stopped(this: UplinkService) {

@@ -1,0 +1,116 @@
+import type { Namespace, Socket } from 'socket.io';
+import type { AgentDiff } from '../agents/agent-record';
+import type { ServerConfig } from '../config/types';
+import { TokenError, verifyToken } from '../crypto/token';
+import { DmrError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { MESSAGE_UP, PARTIAL_LIST } from '../protocol/events';
+import type { NodeRouter } from '../router/node-router';
+import { secondsSince, type Metrics } from '../telemetry/metrics';
+import { AgentSession } from './agent-session';
+import { AgentSessions, type SessionInfo } from './agent-sessions';
+import { listenSpanMs, partialList, tokenOf } from './handshake';
+
+/** A socket whose agent is known: `agentId` is set by `authorize`. */
+export interface AgentSocket extends Socket {
+  data: { agentId: string };
+}
+
+/** What happens on the sockets of one node: login, messages up, lists and messages down. */
+export class AgentGateway {
+  private readonly sessions: AgentSessions;
+
+  constructor(
+    private readonly config: ServerConfig,
+    private readonly router: NodeRouter,
+    dropElsewhere: (agentId: string, since: number) => Promise<void>,
+    private readonly metrics: Metrics,
+    private readonly log: Log,
+  ) {
+    this.sessions = new AgentSessions(router, config.socket.listGraceMs, dropElsewhere, log);
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** The agents connected to this node. */
+  list(): SessionInfo[] {
+    return this.sessions.list();
+  }
+
+  /** Drops the agent's socket here if its login was before `before` (ms since the epoch); true when there was one. */
+  drop(agentId: string, before?: number): boolean {
+    return this.sessions.drop(agentId, before);
+  }
+
+  /** Finds out which agent this is; what it throws is an error that may be shown to the agent. */
+  async authorize(socket: AgentSocket): Promise<void> {
+    try {
+      const { directory } = this.router;
+      if (!directory.ready) throw new TokenError('the agent list is not there yet, try again');
+      const maxAgeMs = this.config.socket.tokenMaxAgeMs;
+      socket.data.agentId = await verifyToken(tokenOf(socket), (id) => directory.keyOf(id), maxAgeMs);
+    } catch (error) {
+      const [code, text] = error instanceof DmrError ? [error.code, error.message] : ['INTERNAL', 'Login failed'];
+      this.metrics.inc('dmr_socket_errors_total');
+      this.log.warn('login refused', { event: 'login-refused', code, why: messageOf(error) });
+      throw Object.assign(new Error(text), { data: { code } });
+    }
+  }
+
+  /** Takes an authorized socket in. */
+  connected(socket: AgentSocket): void {
+    const { agentId } = socket.data;
+    const onSend = (event: string) => this.countSent(event, 1);
+    const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend);
+    socket.on('disconnect', () => this.disconnected(session));
+    socket.on('error', () => this.metrics.inc('dmr_socket_errors_total'));
+    this.metrics.inc('dmr_socket_connections_total');
+    this.log.info('agent connected', { event: 'login', agentId });
+    void this.sessions.login(session);
+    this.metrics.set('dmr_socket_connections_active', this.sessions.size);
+  }
+
+  /** A message on its way up: its ack goes out after the broker's confirm. Never throws, a handler may not. */
+  async messageUp(socket: AgentSocket, message: unknown, ack: unknown): Promise<void> {
+    const started = performance.now();
+    this.metrics.inc('dmr_socket_events_received_total', {
+      event: MESSAGE_UP,
+      namespace: this.config.socket.namespace,
+    });
+    try {
+      const answer = await this.router.accept(socket.data.agentId, message);
+      if (typeof ack === 'function') (ack as (answer: unknown) => void)(answer);
+    } catch (error) {
+      this.metrics.inc('dmr_socket_errors_total');
+      this.log.error(`a message could not be answered: ${messageOf(error)}`);
+    }
+    this.metrics.observe('dmr_message_processing_duration_seconds', secondsSince(started), { event: MESSAGE_UP });
+  }
+
+  /** Agents that left or got another key lose their socket; everybody hears what changed. */
+  agentsChanged(namespace: Namespace, diff: AgentDiff): void {
+    for (const { id } of [...diff.removed, ...diff.rekeyed]) this.sessions.drop(id);
+    namespace.emit(PARTIAL_LIST, [partialList(diff)]);
+    this.countSent(PARTIAL_LIST, this.sessions.size);
+  }
+
+  /** Drops every socket and resolves when what was in flight is handed back. */
+  async close(namespace: Namespace): Promise<void> {
+    namespace.disconnectSockets(true);
+    await this.sessions.settled();
+  }
+
+  private disconnected(session: AgentSession): void {
+    this.log.info('agent disconnected', { event: 'logout', agentId: session.agentId });
+    void this.sessions.logout(session);
+    this.metrics.inc('dmr_socket_disconnections_total');
+    this.metrics.set('dmr_socket_connections_active', this.sessions.size);
+    this.metrics.observe('dmr_socket_connection_duration_seconds', (Date.now() - session.since) / 1000);
+  }
+
+  private countSent(event: string, count: number): void {
+    this.metrics.inc('dmr_socket_events_sent_total', { event, namespace: this.config.socket.namespace }, count);
+  }
+}
