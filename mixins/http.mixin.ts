@@ -8,6 +8,7 @@ import { problemOf } from '../lib/http/problem';
 
 interface HttpService extends Service {
   server: Server;
+  errorHandler(request: IncomingMessage, response: ServerResponse, error: unknown): void;
 }
 
 /**
@@ -23,6 +24,11 @@ export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
       const { status, ...body } = problemOf(error);
       if (status >= 500 && body.code === 'INTERNAL') this.logger.error(`request failed: ${messageOf(error)}`);
       if (!response.headersSent) sendJson(response, status, body);
+    },
+
+    /** What moleculer-web calls when no route fits. */
+    sendError(this: HttpService, request: IncomingMessage, response: ServerResponse, error: unknown) {
+      this.errorHandler(request, response, error);
     },
   },
 });

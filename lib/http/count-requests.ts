@@ -8,7 +8,8 @@ const METHODS = new Set(['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELE
  * methods count as `other`: what a client sends must not become a label.
  */
 export function countRequests(server: Server, routes: ReadonlySet<string>, metrics: Metrics): void {
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  // First in line: moleculer-web rewrites the URL.
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const started = performance.now();
     const path = (request.url ?? '').split('?')[0] ?? '';
     const method = METHODS.has(request.method ?? '') ? (request.method as string) : 'other';

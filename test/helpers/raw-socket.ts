@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { io, type Socket } from 'socket.io-client';
+import { EVENTS, makeDeployedToken, NAMESPACE } from './deployed-agent';
+import type { AgentIdentity } from './keys';
+
+/** An agent's socket without an agent behind it: emits what no agent would. */
+export class RawSocket {
+  private constructor(private readonly socket: Socket) {}
+
+  /** Logs in. */
+  static async open(url: string, identity: AgentIdentity): Promise<RawSocket> {
+    const auth = { token: await makeDeployedToken(identity) };
+    const socket = io(url + NAMESPACE, { transports: ['websocket'], auth, forceNew: true });
+    await once(socket as unknown as NodeJS.EventEmitter, 'connect');
+    return new RawSocket(socket);
+  }
+
+  get connected(): boolean {
+    return this.socket.connected;
+  }
+
+  /** Sends a message of any number of arguments and returns the ack. */
+  async emit(...args: unknown[]): Promise<unknown> {
+    const ack: unknown = await this.socket.timeout(5000).emitWithAck(EVENTS.toServer, ...args);
+    return ack;
+  }
+
+  /** The same without asking for an ack. */
+  emitWithoutAck(...args: unknown[]): void {
+    this.socket.emit(EVENTS.toServer, ...args);
+  }
+
+  /** Sends a message whose argument is this very text, as one that asks for an ack: what the client's encoder would not make. */
+  emitText(json: string): void {
+    this.socket.io.engine.write(`2${NAMESPACE},0["${EVENTS.toServer}",${json}]`);
+  }
+
+  close(): void {
+    this.socket.disconnect();
+  }
+}

@@ -1,0 +1,149 @@
+import { startCentOps, type CentOps } from '../helpers/centops';
+import { DeployedAgent } from '../helpers/deployed-agent';
+import { eventually } from '../helpers/eventually';
+import { makeIdentity, type AgentIdentity } from '../helpers/keys';
+import { startServerNode, type ServerNode } from '../helpers/mesh';
+import { useVhost } from '../helpers/rabbitmq';
+import type { SyncResult } from '../../services/server/config-sync.service';
+
+const { amqp, management } = useVhost();
+
+const tax = makeIdentity('Tax Office');
+const police = makeIdentity('Police');
+const health = makeIdentity('Health Board');
+
+describe("the agent list of CentOps'", () => {
+  let centOps: CentOps;
+  const started: { stop(): Promise<void> }[] = [];
+  const agents: DeployedAgent[] = [];
+
+  beforeEach(async () => {
+    centOps = await startCentOps([tax, police]);
+  });
+
+  afterEach(async () => {
+    for (const agent of agents.splice(0)) agent.close();
+    for (const node of started.splice(0)) await node.stop();
+    await centOps.close();
+  });
+
+  async function startServer(env: NodeJS.ProcessEnv = {}, url = centOps.url): Promise<ServerNode> {
+    const node = await startServerNode(amqp, url, { env, waitUntilHealthy: false });
+    started.push(node);
+    return node;
+  }
+
+  async function login(identity: AgentIdentity, server: ServerNode): Promise<DeployedAgent> {
+    const agent = await DeployedAgent.start({ url: server.url, identity });
+    agents.push(agent);
+    return agent.ready();
+  }
+
+  const known = async (server: ServerNode) => {
+    const response = await fetch(`${server.url}/v1/health`);
+    const { parts } = (await response.json()) as { parts: { agents: { known: number } } };
+    return parts.agents.known;
+  };
+  const sync = (server: ServerNode) => server.broker.call<SyncResult, object>('config-sync.sync', {});
+
+  it('is read in the flat shape', async () => {
+    const server = await startServer();
+    await eventually(async () => (await known(server)) === 2);
+    const agent = await login(tax, server);
+    expect([...agent.peers.keys()].sort()).toEqual([tax.id, police.id].sort());
+  });
+
+  it('is read in the paged shape, all pages, with key and secret', async () => {
+    centOps.agents = [tax, police, health];
+    const env = { CENTOPS_CONFIGURATION_API_KEY: centOps.apiKey, CENTOPS_CONFIGURATION_API_SECRET: centOps.apiSecret };
+    const server = await startServer(env, centOps.pagedUrl);
+    await eventually(async () => (await known(server)) === 3);
+    expect(centOps.requests.map(({ page, authorized }) => [page, authorized])).toEqual([
+      [1, true],
+      [2, true],
+    ]);
+  });
+
+  it('is read again on the cron', async () => {
+    const server = await startServer({ CENTOPS_CONFIGURATION_CRON_TIME: '* * * * * *' });
+    await eventually(async () => (await known(server)) === 2);
+    centOps.agents = [tax, police, health];
+    await eventually(async () => (await known(server)) === 3);
+  });
+
+  it('declares both queues of every agent, and of one that is added later', async () => {
+    const server = await startServer();
+    const newcomer = makeIdentity('Newcomer');
+    const names = async () => (await management.queues()).map(({ name }) => name);
+    await eventually(async () => expect(await names()).toEqual(expect.arrayContaining([tax.id, `${police.id}.dlq`])));
+    expect(await names()).not.toContain(newcomer.id);
+    centOps.agents = [tax, police, newcomer];
+    expect(await sync(server)).toEqual({ ok: true, agents: 3, added: 1, changed: 0, removed: 0 });
+    await eventually(async () =>
+      expect(await names()).toEqual(expect.arrayContaining([newcomer.id, `${newcomer.id}.dlq`])),
+    );
+  });
+
+  it('reaches connected agents as a partial list when it changes, removals marked', async () => {
+    const server = await startServer();
+    await eventually(async () => (await known(server)) === 2);
+    const agent = await login(tax, server);
+    centOps.agents = [tax, health];
+    await sync(server);
+    await agent.until(({ partialLists }) => partialLists.length > 0);
+    expect(agent.errors).toEqual([]);
+    expect([...agent.peers.keys()].sort()).toEqual([tax.id, health.id].sort());
+  });
+
+  it('drops the socket of an agent that left, and lets it in no more', async () => {
+    const server = await startServer();
+    await eventually(async () => (await known(server)) === 2);
+    const agent = await login(police, server);
+    centOps.agents = [tax];
+    await sync(server);
+    await agent.until(({ disconnects, connectErrors }) => disconnects.length > 0 && connectErrors.length > 0);
+    expect(agent.connectErrors[0]?.message).toMatch(/not listed/);
+  });
+
+  it('drops the socket of an agent whose key changed', async () => {
+    const server = await startServer();
+    await eventually(async () => (await known(server)) === 2);
+    const agent = await login(police, server);
+    centOps.agents = [tax, { ...makeIdentity('Police'), id: police.id }];
+    await sync(server);
+    await agent.until(({ disconnects, connectErrors }) => disconnects.length > 0 && connectErrors.length > 0);
+    expect(agent.connectErrors[0]?.message).toMatch(/signature/);
+  });
+
+  it.each([
+    ['refused', { kind: 'status', status: 500 }],
+    ['cut off', { kind: 'invalid-json' }],
+    ['empty', { kind: 'empty' }],
+    ['half valid', { kind: 'half-valid' }],
+  ] as const)('loses nobody when the answer is %s', async (_what, failure) => {
+    const server = await startServer();
+    await eventually(async () => (await known(server)) === 2);
+    const agent = await login(police, server);
+    centOps.failWith(failure);
+    await sync(server);
+    expect(await known(server)).toBe(2);
+    expect(agent.connected).toBe(true);
+    expect((await management.queues()).map(({ name }) => name)).toContain(police.id);
+  });
+
+  it('keeps the node unhealthy and closed until it is there, then opens it without help', async () => {
+    centOps.failWith({ kind: 'status', status: 503 });
+    const server = await startServer();
+    const response = await fetch(`${server.url}/v1/health`);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ status: 'unavailable', parts: { agents: { ok: false } } });
+    expect((await fetch(`${server.url}/v1/health/live`)).status).toBe(200);
+    const agent = await DeployedAgent.start({ url: server.url, identity: tax, reconnectDelayMs: 200 });
+    agents.push(agent);
+    await agent.until(({ connectErrors }) => connectErrors.length > 0);
+    expect(agent.connectErrors[0]?.message).toMatch(/not there yet/);
+    centOps.recover();
+    await eventually(async () => (await fetch(`${server.url}/v1/health`)).status === 200);
+    await agent.ready();
+  });
+});
