@@ -76,11 +76,10 @@ async function runJest(args: string[], broker: ProvidedBroker): Promise<number> 
     env: { ...process.env, ...testEnv(broker) },
     detached,
   });
-  interrupt.signal.addEventListener(
-    'abort',
-    () => jest.pid && process.kill(detached ? -jest.pid : jest.pid, 'SIGTERM'),
-  );
+  const end = () => jest.pid && process.kill(detached ? -jest.pid : jest.pid, 'SIGTERM');
+  interrupt.signal.addEventListener('abort', end);
   const [code] = (await once(jest, 'exit')) as [number | null];
+  interrupt.signal.removeEventListener('abort', end);
   return code ?? 1;
 }
 

@@ -25,6 +25,9 @@ export interface Refusal {
   errors: ProtocolError[];
 }
 
+/** The ack of what cannot be taken for an envelope at all. */
+export const UNREADABLE = 'Message validation failed';
+
 const validator = new Validator({ useNewCustomCheckerFunction: true });
 
 const check = validator.compile({
@@ -61,7 +64,7 @@ function formatErrors(candidate: Record<string, unknown>): ProtocolError[] {
 export function parseEnvelope(value: unknown): { envelope: Envelope } | { refusal: Refusal } {
   if (!isObject(value)) {
     const errors: ProtocolError[] = [{ type: 'UNKNOWN', message: 'The message is not an object' }];
-    return { refusal: { ackError: 'Message validation failed', errors } };
+    return { refusal: { ackError: UNREADABLE, errors } };
   }
   const errors = formatErrors(value);
   const timestampError: ProtocolError[] = isIsoTimestamp(value.timestamp)

@@ -2,7 +2,7 @@ import type { AgentDirectory } from '../agents/directory';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
-import { parseEnvelope, type Envelope, type Refusal } from '../protocol/envelope';
+import { parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';
 import type { ProtocolError, ServerAck } from '../protocol/events';
 import type { RoutingEvents } from '../telemetry/routing-events';
 import { idOf, recordFailure } from './validation-failures';
@@ -12,6 +12,8 @@ export interface AcceptContext {
   publisher: Publisher;
   /** Makes the queues of a known agent exist. */
   declareAgent: (agentId: string) => Promise<void>;
+  /** Makes the queue of the refused messages exist. */
+  declareFailures: () => Promise<void>;
   /** Deadline for the broker's confirm, ms. */
   confirmTimeoutMs: number;
   events: RoutingEvents;
@@ -66,22 +68,36 @@ function refusal(type: ProtocolError['type'], message: string): Refusal {
 }
 
 async function store(context: AcceptContext, envelope: Envelope): Promise<void> {
-  const body = Buffer.from(JSON.stringify({ ...envelope, receivedAt: new Date().toISOString() }));
-  const publication = { queue: envelope.recipientId, body, messageId: envelope.id };
+  const publication = { queue: envelope.recipientId, body: bodyOf(envelope), messageId: envelope.id };
+  const publish = () => context.publisher.publish(publication, context.confirmTimeoutMs);
+  // A known agent without a queue: added a moment ago, or somebody deleted it.
+  await againOnceDeclared(publish, () => context.declareAgent(envelope.recipientId));
+}
+
+/** What could be parsed cannot always be printed: the stack ends before the nesting of a hostile message does. */
+function bodyOf(envelope: Envelope): Buffer {
   try {
-    await context.publisher.publish(publication, context.confirmTimeoutMs);
+    return Buffer.from(JSON.stringify({ ...envelope, receivedAt: new Date().toISOString() }));
+  } catch {
+    throw new RefusedError({ ...refusal('UNKNOWN', 'The message is nested too deeply'), ackError: UNREADABLE });
+  }
+}
+
+async function againOnceDeclared(publish: () => Promise<void>, declare: () => Promise<void>): Promise<void> {
+  try {
+    await publish();
   } catch (error) {
     if (!(error instanceof UnroutableError)) throw error;
-    // A known agent without a queue: added a moment ago, or somebody deleted it.
-    await context.declareAgent(envelope.recipientId);
-    await context.publisher.publish(publication, context.confirmTimeoutMs);
+    await declare();
+    await publish();
   }
 }
 
 async function refuse(context: AcceptContext, agentId: string, message: unknown, why: Refusal): Promise<ServerAck> {
   context.events.refused(agentId, why.errors, idOf(message) ?? '');
   try {
-    await recordFailure(context.publisher, message, why.errors, context.confirmTimeoutMs);
+    const record = () => recordFailure(context.publisher, message, why.errors, context.confirmTimeoutMs);
+    await againOnceDeclared(record, () => context.declareFailures());
     context.events.recorded(why.errors);
   } catch (error) {
     // The sender hears of its mistake all the same; only the copy for the operators is missing.

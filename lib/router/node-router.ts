@@ -98,8 +98,10 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   accept(agentId: string, message: unknown): Promise<ServerAck> {
     const { directory, publisher, events, log } = this;
     const declareAgent = (id: string) => this.declare(id);
+    const declareFailures = () => this.declareOne(validationFailuresQueue(this.config.ttl));
     const { confirmTimeoutMs } = this.config;
-    return accept({ directory, publisher, declareAgent, confirmTimeoutMs, events, log }, agentId, message);
+    const context = { directory, publisher, declareAgent, declareFailures, confirmTimeoutMs, events, log };
+    return accept(context, agentId, message);
   }
 
   /** The way down: consumes the agent's queue and hands each message to `send`; replaces an earlier consumer. */

@@ -14,8 +14,17 @@ export async function recordFailure(
   deadlineMs: number,
 ): Promise<void> {
   const id = idOf(message) ?? randomUUID();
-  const body = Buffer.from(JSON.stringify({ id, errors, receivedAt: new Date().toISOString(), message }));
+  const body = recordOf({ id, errors, receivedAt: new Date().toISOString(), message: message ?? null });
   await publisher.publish({ queue: VALIDATION_FAILURES, body, messageId: id }, deadlineMs);
+}
+
+/** The record without the message where that is nested too deeply to be printed. */
+function recordOf(record: object): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(record));
+  } catch {
+    return Buffer.from(JSON.stringify({ ...record, message: null }));
+  }
 }
 
 /** The id that a message claims to have, if it has one of a sane size. */

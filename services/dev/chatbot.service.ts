@@ -51,6 +51,7 @@ export function chatbotStandIn(config: ChatbotStandInConfig): ServiceSchema {
     methods: {
       take(this: ChatbotService, message: IncomingChat) {
         const chatId = message.payload.chat.id;
+        this.logger.debug('message received', { event: 'received', messageId: message.id, senderId: message.senderId });
         const known = this.conversations.get(chatId) ?? [];
         this.conversations.delete(chatId);
         this.conversations.set(chatId, [...known, message]);
@@ -69,6 +70,11 @@ export function chatbotStandIn(config: ChatbotStandInConfig): ServiceSchema {
           type: 'ChatMessage',
           payload: answerTo(question.payload, config.name, timestamp),
         };
+        this.logger.debug('question is answered', {
+          event: 'answering',
+          messageId: message.id,
+          questionId: question.id,
+        });
         try {
           const response = await fetch(new URL('/v1/messages', config.agentUrl), {
             method: 'POST',

@@ -20,9 +20,11 @@ interface GatewayService extends NodeRouterService, SocketServerService {
 }
 
 const messageUp = {
-  [MESSAGE_UP](this: { $service: unknown }, message: unknown, ack: unknown) {
+  /** The ack comes last, behind however many arguments the agent sent; the first is the message. */
+  [MESSAGE_UP](this: { $service: unknown }, ...args: unknown[]) {
     const { gateway } = this.$service as GatewayService;
-    void gateway.messageUp(this as unknown as AgentSocket, message, ack);
+    const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    void gateway.messageUp(this as unknown as AgentSocket, args[0], ack);
   },
 };
 

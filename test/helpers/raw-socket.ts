@@ -1,7 +1,15 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { io, type Socket } from 'socket.io-client';
 import { EVENTS, makeDeployedToken, NAMESPACE } from './deployed-agent';
 import type { AgentIdentity } from './keys';
+
+/** Out of reach of the ids that the client counts up. */
+const RAW_ACK_ID = 1_000_000;
+
+interface Packet {
+  id?: number;
+  data: unknown[];
+}
 
 /** An agent's socket without an agent behind it: emits what no agent would. */
 export class RawSocket {
@@ -30,9 +38,13 @@ export class RawSocket {
     this.socket.emit(EVENTS.toServer, ...args);
   }
 
-  /** Sends a message whose argument is this very text, as one that asks for an ack: what the client's encoder would not make. */
-  emitText(json: string): void {
-    this.socket.io.engine.write(`2${NAMESPACE},0["${EVENTS.toServer}",${json}]`);
+  /** Sends a message whose argument is this very text, which the client's encoder might not make, and returns the ack. */
+  async emitText(json: string): Promise<unknown> {
+    const manager = this.socket.io as unknown as NodeJS.EventEmitter;
+    const acks = on(manager, 'packet', { signal: AbortSignal.timeout(5000) }) as AsyncIterable<[Packet]>;
+    this.socket.io.engine.write(`2${NAMESPACE},${RAW_ACK_ID}["${EVENTS.toServer}",${json}]`);
+    for await (const [{ id, data }] of acks) if (id === RAW_ACK_ID) return data[0];
+    throw new Error('no ack');
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /**
  * Keeps a broker exactly as long as its launcher lives. The launcher holds the other end of our stdin and never writes:
- * its end is the order to stop, whether the launcher closed it, crashed or was killed. We are a session of our own, so
+ * its end is the order to stop, whether the launcher closed it, crashed or was killed. We are a group of our own, so
  * a terminal's Ctrl-C reaches the launcher and not us, and the broker goes down in order.
  *
  * Argument: `GuardPlan` of guard.ts as JSON. Prints the pids of what it started as JSON, once.

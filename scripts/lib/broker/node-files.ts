@@ -14,7 +14,7 @@ export interface NodePorts {
   amqp: number;
   management: number;
   prometheus: number;
-  /** Erlang distribution; RabbitMQ's own command-line tools come in here. */
+  /** Erlang distribution; RabbitMQ's own command line comes in here. */
   dist: number;
   epmd: number;
 }

@@ -1,0 +1,114 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { provideBroker } from '../lib/broker/provide-broker';
+import type { ProvidedBroker } from '../lib/broker/types';
+import { brokerDeath } from './broker-watch';
+import { build, buildIsOld } from './build';
+import { Fleet } from './fleet';
+import { guide } from './guide';
+import { keptIdentity } from './identity';
+import { brokerEnv, DemoPlan } from './plan';
+import { demoPorts } from './ports';
+import type { Progress } from './progress';
+import { envFile, writeSecret } from './secret-file';
+import { Story } from './story';
+
+const ROOT = path.join(__dirname, '../..');
+
+export interface WorldSettings {
+  /** Kept between two runs. */
+  dataDir: string;
+  /** A person can be asked. */
+  interactive: boolean;
+  env: NodeJS.ProcessEnv;
+}
+
+/** What is up once the start is over. */
+export interface Scene {
+  plan: DemoPlan;
+  broker: ProvidedBroker;
+}
+
+/** Two organisations, a server and a broker on this machine, from their start to their end. */
+export class World {
+  private readonly folder: string;
+  private readonly fleet: Fleet;
+  private broker: ProvidedBroker | undefined;
+
+  constructor(
+    private readonly settings: WorldSettings,
+    private readonly progress: Progress,
+  ) {
+    this.folder = path.resolve(settings.dataDir, 'demo');
+    this.fleet = new Fleet(this.folder, (line) => progress.print(`    ${line}`));
+  }
+
+  /** Rejects when a node ends that was not asked to; never resolves. */
+  get death(): Promise<never> {
+    return this.fleet.death;
+  }
+
+  /** Starts everything and waits until it works. @throws with the reason when it does not */
+  async start(): Promise<Scene> {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    // A broker is mostly waiting at its start, the rest mostly computing: side by side.
+    const [broker, plan] = await Promise.all([this.startBroker(), this.startStandIns()]);
+    const variables = brokerEnv(broker, this.vhostOf(broker));
+    writeSecret(this.envFile, envFile({ ...variables, LOGGER_LOG_LEVELS: 'error,warn' }));
+    await Promise.all([
+      this.progress.step('server', () => this.fleet.start([plan.server(variables)])),
+      this.progress.step('agents', () => this.fleet.start(plan.agents)),
+    ]);
+    return { plan, broker };
+  }
+
+  /** Asks a question and tells how it went. @throws when no answer comes */
+  async tellStory({ plan }: Scene): Promise<void> {
+    const story = new Story(plan, this.fleet);
+    await this.progress.step('question and answer', () => story.happen());
+    this.progress.print(`\n${story.told()}\n`);
+  }
+
+  /** Shows what there is to see and to do. */
+  showGuide({ plan, broker }: Scene): void {
+    this.progress.print(guide(plan, broker, path.relative('', this.folder)));
+  }
+
+  /** Rejects when the broker ends that was started for us; never resolves. */
+  brokerDeath({ broker }: Scene): Promise<never> {
+    // A configured one is somebody else's to restart.
+    return broker.kind === 'configured' ? new Promise(() => {}) : brokerDeath(broker);
+  }
+
+  /** Ends what was started: agents, server, stand-ins, broker. */
+  async stop(): Promise<void> {
+    rmSync(this.envFile, { force: true });
+    await this.fleet.stop();
+    await this.broker?.stop();
+  }
+
+  /** What a REPL needs to join. */
+  private get envFile(): string {
+    return path.join(this.folder, 'server.env');
+  }
+
+  private async startBroker(): Promise<ProvidedBroker> {
+    const dataDir = path.resolve(this.settings.dataDir, 'broker');
+    const options = { ...this.settings, dataDir };
+    this.broker = await this.progress.step('RabbitMQ', (say) => provideBroker({ ...options, say }));
+    return this.broker;
+  }
+
+  private vhostOf(broker: ProvidedBroker): string {
+    return (broker.kind === 'configured' && this.settings.env['RABBITMQ_DEFAULT_VHOST']) || broker.vhost;
+  }
+
+  private async startStandIns(): Promise<DemoPlan> {
+    if (buildIsOld(ROOT)) await this.progress.step('build', () => build(ROOT));
+    const identityOf = (name: string) => keptIdentity(path.join(this.folder, `${name}.json`));
+    const [taxOffice, police] = await Promise.all([identityOf('tax-office'), identityOf('police')]);
+    const plan = new DemoPlan(await demoPorts(), { taxOffice, police }, this.settings.env);
+    await this.progress.step('CentOps and two chatbots', () => this.fleet.start(plan.standIns));
+    return plan;
+  }
+}
