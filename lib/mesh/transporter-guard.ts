@@ -1,31 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Middleware, ServiceBroker } from 'moleculer';
 
 interface Transit {
   opts: { disableReconnect?: boolean };
   tx: { connection?: { close(): Promise<void> } | null; connect(): Promise<void> };
+  connect(): Promise<void>;
+  discoverer: { sendLocalNodeInfo(): Promise<void> };
 }
 
-interface Repairable {
+interface Guarded {
   transit?: Transit;
   localBus: { on(event: string, listener: (payload: { type?: string }) => void): void };
 }
 
-/** Mends two faults of Moleculer's AMQP transporter. */
+/** How long a start waits for the mesh; connected nodes need about half a second. */
+const CONNECT_GRACE_MS = 3000;
+
+/** Mends three faults of Moleculer's AMQP transporter. */
 export const transporterGuard: Middleware = {
   /**
    * It reconnects after the loss of its connection but never after the loss of its channel alone: the node stays deaf
    * while it looks connected (moleculer#692). Closing the connection makes it begin anew.
    */
   created(broker: ServiceBroker) {
-    const { localBus, transit } = broker as unknown as Repairable;
+    const { localBus, transit } = broker as unknown as Guarded;
     localBus.on('$transporter.error', ({ type }) => {
       if (type === 'failedChannel') transit?.tx.connection?.close().catch(() => undefined); // gone already
     });
   },
 
+  /**
+   * A node would start no service before RabbitMQ answers: nobody could ask it for its health. It goes on without the
+   * mesh after a grace, and introduces itself once the connection is there.
+   */
+  starting(broker: ServiceBroker) {
+    const { transit } = broker as unknown as Guarded;
+    if (!transit) return;
+    const connect = transit.connect.bind(transit);
+    transit.connect = async () => {
+      const connected = connect();
+      const inTime = await Promise.race([connected.then(() => true), delay(CONNECT_GRACE_MS, false, { ref: false })]);
+      if (!inTime) void connected.then(() => transit.discoverer.sendLocalNodeInfo()).catch(() => undefined);
+    };
+  },
+
   /** A node that is stopped while its connection is lost would go on reconnecting and join the mesh again, empty. */
   stopped(broker: ServiceBroker) {
-    const { transit } = broker as unknown as Repairable;
+    const { transit } = broker as unknown as Guarded;
     if (!transit) return;
     transit.opts.disableReconnect = true;
     transit.tx.connect = () => Promise.reject(new Error('this node was stopped'));

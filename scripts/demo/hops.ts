@@ -12,7 +12,7 @@ type Names = { from: string; to: string };
 
 /** What the events of a way without trouble mean, in the order in which they happen. */
 const MEANING: Record<string, (names: Names, entry: FleetEntry) => string> = {
-  answering: () => 'answers through its own agent, as it would be asked: POST /v1/messages',
+  answering: () => 'hands its answer to its agent: POST /v1/messages',
   sealed: ({ from, to }) => `signs it as the ${from} and encrypts it for the ${to} alone`,
   accepted: ({ to }) => `puts it into the quorum queue of the ${to}; RabbitMQ confirms`,
   taken: () => 'has the word of the server and answers its chatbot with 200',
@@ -45,6 +45,6 @@ export function hopLines(hops: Hop[], startedAt: number): string {
 }
 
 function inItsOwnWords({ message, why, code, types, reason }: FleetEntry): string {
-  const details = [why ?? code ?? types ?? reason].flat().filter((detail) => detail !== undefined);
-  return `${message}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
+  const detail = [why, code, types, reason].find((field) => field !== undefined);
+  return detail === undefined ? message : `${message}: ${JSON.stringify(detail)}`;
 }

@@ -53,7 +53,7 @@ ${this.wayBack()}`;
     const asked: Hop = {
       at: this.startedAt,
       who: `${taxOffice.name} chatbot`,
-      what: `asks its agent to ask the ${police.name}: POST /v1/messages`,
+      what: 'hands the question to its agent: POST /v1/messages',
     };
     return this.lines(this.question.id, taxOffice.name, police.name, asked);
   }

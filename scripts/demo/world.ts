@@ -71,7 +71,7 @@ export class World {
 
   /** Shows what there is to see and to do. */
   showGuide({ plan, broker }: Scene): void {
-    this.progress.print(guide(plan, broker, path.relative('', this.folder)));
+    this.progress.print(guide(plan, broker, shown(this.folder)));
   }
 
   /** Rejects when the broker ends that was started for us; never resolves. */
@@ -111,4 +111,10 @@ export class World {
     await this.progress.step('CentOps and two chatbots', () => this.fleet.start(plan.standIns));
     return plan;
   }
+}
+
+/** As a person standing in the project would write it. */
+function shown(folder: string): string {
+  const relative = path.relative('', folder);
+  return relative.startsWith('..') ? folder : relative;
 }

@@ -1,4 +1,4 @@
-import { connect, type Channel, type ChannelModel } from 'amqplib';
+import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
 import { replyCode } from '../../lib/amqp/admin';
 import type { AmqpConfig } from '../../lib/config/types';
 import { eventually } from './eventually';
@@ -54,9 +54,7 @@ export class Queues {
     return this.onChannel(async (channel) => {
       const messages: QueuedMessage[] = [];
       for (let message = await channel.get(queue); message; message = await channel.get(queue)) {
-        const { headers, messageId, deliveryMode } = message.properties;
-        const body = parse(message.content.toString());
-        messages.push({ body, headers: { ...headers }, messageId, persistent: deliveryMode === 2 });
+        messages.push(toQueued(message));
         channel.ack(message);
       }
       return messages;
@@ -98,6 +96,16 @@ export class Queues {
       await channel.close().catch(() => undefined); // closed by that error
     }
   }
+}
+
+function toQueued({ content, properties }: GetMessage): QueuedMessage {
+  const { headers, messageId, deliveryMode } = properties as Record<string, unknown>;
+  return {
+    body: parse(content.toString()),
+    headers: { ...(headers ?? {}) },
+    messageId,
+    persistent: deliveryMode === 2,
+  };
 }
 
 function parse(text: string): unknown {

@@ -70,7 +70,10 @@ describe('a valid message', () => {
     ['with every optional text of a message', withMessage(texts(MESSAGE_TEXTS))],
     ['with empty optional texts', withMessage(texts(MESSAGE_TEXTS, ''))],
     ['with null for optional texts', withChat(texts(CHAT_TEXTS, null))],
-    ['with many messages', posted({ payload: { chat: chat(), messages: Array.from({ length: 50 }, () => message()) } })],
+    [
+      'with many messages',
+      posted({ payload: { chat: chat(), messages: Array.from({ length: 50 }, () => message()) } }),
+    ],
     ['with a UUID in capitals', posted({ id: randomUUID().toUpperCase() })],
   ])('%s breaks no rule', (_what, value) => {
     expect(violationsOf(value)).toEqual([]);
@@ -90,7 +93,9 @@ describe('the body', () => {
   });
 
   it('breaks every rule when it is empty', () => {
-    expect(broken({}).sort()).toEqual(['id', 'payload', 'recipientId', 'timestamp', 'type'].map((p) => `${p} required`));
+    expect(broken({}).sort()).toEqual(
+      ['id', 'payload', 'recipientId', 'timestamp', 'type'].map((p) => `${p} required`),
+    );
   });
 });
 
