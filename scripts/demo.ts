@@ -30,9 +30,10 @@ async function main({ once, help, dataDir }: DemoOptions): Promise<void> {
     await Promise.race([show(world, once), interrupted(), world.death]);
   } finally {
     progress.close();
-    await progress.step(interrupt.signal.aborted ? `stopped by ${interrupt.signal.reason}` : 'stopped', () =>
-      world.stop(),
-    );
+    await progress.step('stopped', (say) => {
+      say('stopping, RabbitMQ takes about 6 s …');
+      return world.stop();
+    });
   }
 }
 

@@ -14,6 +14,7 @@ export class Progress {
   /** What is under way, with the latest said of each. */
   private readonly running = new Map<string, string>();
   private frame = 0;
+  private drawn = false;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -37,7 +38,8 @@ export class Progress {
 
   /** Writes lines that stay. */
   print(text = ''): void {
-    this.output.write(`${this.live ? CLEAR_LINE : ''}${text}\n`);
+    this.clear();
+    this.output.write(`${text}\n`);
     this.draw();
   }
 
@@ -66,10 +68,15 @@ export class Progress {
   }
 
   private draw(): void {
-    if (!this.live) return;
-    const texts = [...this.running.values()].join(', ');
-    const line = texts && `  ${FRAMES[this.frame++ % FRAMES.length]} ${texts}`;
-    // A line that wraps could not be cleared.
-    this.output.write(`${CLEAR_LINE}${line.slice(0, (this.output.columns ?? 80) - 1)}`);
+    this.clear();
+    if (!this.live || this.running.size === 0) return;
+    const line = `  ${FRAMES[this.frame++ % FRAMES.length]} ${[...this.running.values()].join(', ')}`;
+    this.output.write(line.slice(0, (this.output.columns ?? 80) - 1)); // one that wraps could not be cleared
+    this.drawn = true;
+  }
+
+  private clear(): void {
+    if (this.drawn) this.output.write(CLEAR_LINE);
+    this.drawn = false;
   }
 }

@@ -78,58 +78,6 @@ describe('the door of the server', () => {
   }
 
   const now = Math.floor(Date.now() / 1000);
-  const { kid, sub, iat, exp, key } = { kid: tax.id, sub: tax.id, iat: now, exp: now + 60, key: tax, ...parts };
-  const claims = Object.fromEntries(Object.entries({ sub, iat, exp }).filter(([, value]) => value !== undefined));
-  return new SignJWT(claims)
-    .setProtectedHeader(kid === undefined ? { alg: 'RS256' } : { alg: 'RS256', kid })
-    .sign(await importPKCS8(key.privateKeyPem, 'RS256'));
-}
-
-function unsigned(header: object): string {
-  const now = Math.floor(Date.now() / 1000);
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return `${encode({ kid: tax.id, ...header })}.${encode({ sub: tax.id, iat: now, exp: now + 60 })}`;
-}
-
-const signedWithPublicKey = () => {
-  const content = unsigned({ alg: 'HS256' });
-  return `${content}.${createHmac('sha256', tax.publicKeyPem).update(content).digest('base64url')}`;
-};
-
-describe('the door of the server', () => {
-  let centOps: CentOps;
-  let server: ServerNode;
-  const sockets: Socket[] = [];
-
-  beforeAll(async () => {
-    centOps = await startCentOps([tax, police]);
-    server = await startServerNode(amqp, centOps.url);
-  });
-
-  afterAll(async () => {
-    await server?.stop();
-    await centOps?.close();
-  });
-
-  afterEach(() => sockets.splice(0).forEach((socket) => socket.disconnect()));
-
-  function connect(namespace: string, options: Parameters<typeof io>[1] = {}): Socket {
-    const socket = io(`${server.url}${namespace}`, {
-      forceNew: true,
-      reconnection: false,
-      transports: ['websocket'],
-      ...options,
-    });
-    sockets.push(socket);
-    return socket;
-  }
-
-  async function outcome(socket: Socket): Promise<string> {
-    const refused = once(socket, 'connect_error').then(([error]) => (error as Error).message);
-    return Promise.race([refused, once(socket, 'connect').then(() => 'connected')]);
-  }
-
-  const now = Math.floor(Date.now() / 1000);
 
   it.each<[string, () => unknown, RegExp]>([
     ['no token', () => undefined, /there is none/],

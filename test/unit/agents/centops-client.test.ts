@@ -1,0 +1,155 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { fetchAgents } from '../../../lib/agents/centops-client';
+import { mergeAnswer } from '../../../lib/agents/sync';
+import type { CentOpsConfig } from '../../../lib/config/types';
+import { RetryableError } from '../../../lib/errors';
+import { type CentOps, startCentOps } from '../../helpers/centops';
+import { makeIdentity, toAgentRecord } from '../../helpers/keys';
+
+const agents = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'].map(makeIdentity);
+const records = agents.map(toAgentRecord);
+const cron = '* * * * *';
+
+let centOps: CentOps;
+let flat: CentOpsConfig;
+let paged: CentOpsConfig;
+
+beforeEach(async () => {
+  centOps = await startCentOps(agents);
+  flat = { url: centOps.url, cron };
+  paged = { url: centOps.pagedUrl, cron, apiKey: centOps.apiKey, apiSecret: centOps.apiSecret };
+});
+
+afterEach(() => centOps.close());
+
+async function failureCode(config: CentOpsConfig): Promise<string> {
+  const error: unknown = await fetchAgents(config).catch((thrown: unknown) => thrown);
+  if (!(error instanceof RetryableError)) throw new Error(`no failure: ${JSON.stringify(error)}`);
+  return error.code;
+}
+
+describe('fetchAgents', () => {
+  it('reads the flat shape without credentials', async () => {
+    await expect(fetchAgents(flat)).resolves.toEqual({ agents: records, rejected: [] });
+    expect(centOps.requests).toEqual([{ shape: 'flat', page: undefined, authorized: true }]);
+  });
+
+  it('reads every page of the paged shape, each once, with base64(key:secret)', async () => {
+    await expect(fetchAgents(paged)).resolves.toEqual({ agents: records, rejected: [] });
+    expect(centOps.requests).toEqual([1, 2, 3].map((page) => ({ shape: 'paged', page, authorized: true })));
+  });
+
+  it('reads the flat shape with credentials as well', async () => {
+    await expect(fetchAgents({ ...paged, url: centOps.url })).resolves.toEqual({ agents: records, rejected: [] });
+  });
+
+  it('keeps the query that the URL has', async () => {
+    await fetchAgents({ ...paged, url: `${centOps.pagedUrl}?tenant=ee&page=7` });
+    expect(centOps.requests.map(({ page }) => page)).toEqual([1, 2, 3]);
+  });
+
+  it('says so when CentOps does not know the credentials', async () => {
+    await expect(failureCode({ ...paged, apiSecret: 'wrong' })).resolves.toBe('CENTOPS_REFUSED');
+  });
+
+  it.each([400, 404, 500, 503, 304])('fails on status %d', async (status) => {
+    centOps.failWith({ kind: 'status', status });
+    await expect(failureCode(flat)).resolves.toBe('CENTOPS_REFUSED');
+  });
+
+  it('fails on half of a JSON text', async () => {
+    centOps.failWith({ kind: 'invalid-json' });
+    await expect(failureCode(flat)).resolves.toBe('CENTOPS_ANSWER_INVALID');
+  });
+
+  it('fails when nobody listens', async () => {
+    await expect(failureCode({ ...flat, url: 'http://127.0.0.1:1/agents' })).resolves.toBe('CENTOPS_UNREACHABLE');
+  });
+
+  it('fails as a whole when any page fails', async () => {
+    centOps.failWith({ kind: 'status', status: 500 }, 3);
+    await expect(failureCode(paged)).resolves.toBe('CENTOPS_REFUSED');
+    expect(centOps.requests).toHaveLength(3);
+  });
+
+  it('does not wait for ever', async () => {
+    // Ten seconds of waiting, shortened.
+    const timeout = jest.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
+    centOps.failWith({ kind: 'hang' });
+    await expect(failureCode(flat)).resolves.toBe('CENTOPS_UNREACHABLE');
+    expect(timeout).toHaveBeenCalledWith(10_000);
+    timeout.mockRestore();
+  });
+
+  it('gives what is valid of a half-valid answer, and the reasons for the rest', async () => {
+    centOps.failWith({ kind: 'half-valid' });
+    for (const config of [flat, paged]) {
+      const list = await fetchAgents(config);
+      expect(list.agents).toEqual([records[0]]);
+      expect(list.rejected).toHaveLength(7);
+    }
+  });
+
+  it('takes the first entry of an id that is listed twice, and calls the list doubtful', async () => {
+    const double = { ...agents[4]!, id: agents[0]!.id };
+    centOps.agents = [...agents, double];
+    for (const config of [flat, paged]) {
+      const list = await fetchAgents(config);
+      expect(list.agents).toEqual(records);
+      expect(list.rejected).toEqual([`agent ${double.id} is listed twice`]);
+    }
+  });
+
+  it('answers with an empty list when CentOps does', async () => {
+    centOps.failWith({ kind: 'empty' });
+    await expect(fetchAgents(flat)).resolves.toEqual({ agents: [], rejected: [] });
+    await expect(fetchAgents(paged)).resolves.toEqual({ agents: [], rejected: [] });
+  });
+
+  it('without credentials, reads a paged list as one page and is not fooled by its repetition', async () => {
+    const url = await serve(() => ({ items: [toEntry(0), toEntry(1)], totalPages: 3 }));
+    const list = await fetchAgents({ url, cron });
+    expect(list.agents.map(({ id }) => id)).toEqual([agents[0]!.id, agents[1]!.id]);
+  });
+});
+
+describe('a list that is not whole takes nobody away', () => {
+  it('because a page that should hold agents holds none', async () => {
+    centOps.failWith({ kind: 'empty' }, 2);
+    expect(mergeAnswer(records, await fetchAgents(paged))).toEqual(records);
+  });
+
+  it('because a later page says there are fewer', async () => {
+    const url = await serve((page) => ({ items: [toEntry(page - 1)], totalPages: page === 2 ? 2 : 5 }));
+    expect(mergeAnswer(records, await fetchAgents({ ...paged, url }))).toHaveLength(5);
+  });
+
+  it('because there are more pages than anybody reads', async () => {
+    const url = await serve((page) => ({ items: page < 6 ? [toEntry(page - 1)] : [], totalPages: 1_000_000 }));
+    expect(mergeAnswer([...records, toAgentRecord(makeIdentity('last'))], await fetchAgents({ ...paged, url }))).toHaveLength(6);
+  });
+});
+
+/** A CentOps of our own making, for what none should do. */
+async function serve(response: (page: number) => object): Promise<string> {
+  const server = createServer((request, answer) => {
+    const page = Number(new URL(request.url ?? '/', 'http://centops').searchParams.get('page') ?? 1);
+    answer.end(JSON.stringify({ response: response(page) }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  servers.push(server);
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+const servers: ReturnType<typeof createServer>[] = [];
+
+afterAll(() => {
+  for (const server of servers) server.close().closeAllConnections();
+});
+
+function toEntry(index: number): object {
+  const { id: clientId, ...rest } = records[index]!;
+  return { clientId, ...rest };
+}
