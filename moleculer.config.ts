@@ -17,7 +17,7 @@ const repl = { replDelimiter: 'dmr $', replCommands: [routesCommand] };
 const byRole: Record<NodeRole, () => BrokerOptions> = {
   server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }),
   repl: () => ({ ...meshBrokerOptions('repl', meshConfig()), ...repl }),
-  agent: () => agentBrokerOptions(agentConfig()),
+  agent: () => ({ ...agentBrokerOptions(agentConfig()), ...repl }),
   centops: () => standInBrokerOptions(centOpsStandInConfig()),
   chatbot: () => standInBrokerOptions(chatbotStandInConfig()),
 };

@@ -45,13 +45,13 @@ const neverFed = { moleculer_req_total: null, moleculer_req_errors_total: null, 
 
 /**
  * Collects everything a process has to say in the Prometheus text format: the given metrics, those of the process and
- * Moleculer's. Action `metrics.text` renders them.
+ * Moleculer's. Action `metrics.text` renders them; the HTTP service of the node serves them on `port`.
  */
-export function metricsService(definitions: Record<string, MetricDefinition>): ServiceSchema {
+export function metricsService(definitions: Record<string, MetricDefinition>, port: number): ServiceSchema {
   return {
     name: 'metrics',
     mixins: [collector, PrometheusService],
-    settings: { metrics: { ...definitions, ...neverFed } },
+    settings: { port, metrics: { ...definitions, ...neverFed } },
   };
 }
 

@@ -2,6 +2,7 @@ import type { Context, Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import type { AgentSnapshot } from '../lib/agents/agent-record';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { nodesWith } from '../lib/mesh/nodes';
 import { NodeRouter } from '../lib/router/node-router';
 import { metricsOf } from './metrics.mixin';
 
@@ -59,10 +60,12 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
       /** Asks until a list is there: config-sync may start later, here or on another node. */
       async askForSnapshot(this: NodeRouterService): Promise<void> {
         try {
-          const snapshot = await this.broker.call<AgentSnapshot | null, object>('config-sync.snapshot', {});
+          const [anybody] = nodesWith(this.broker, 'config-sync');
+          const ask = () => this.broker.call<AgentSnapshot | null, object>('config-sync.snapshot', {});
+          const snapshot = anybody ? await ask() : null;
           if (snapshot) this.nodeRouter.takeSnapshot(snapshot);
         } catch {
-          // no config-sync in reach yet, or it is busy with its first fetch
+          // it left just now, or is busy with its first fetch
         }
         if (this.nodeRouter.directory.ready || !this.askTimer) return;
         this.askTimer = setTimeout(() => void this.askForSnapshot(), ASK_EVERY_MS);

@@ -1,7 +1,7 @@
 import type { CentOpsConfig } from '../config/types';
 import { DmrError, messageOf, RetryableError } from '../errors';
 import type { AgentRecord } from './agent-record';
-import { readPage } from './centops-answer';
+import { readPage, type CentOpsPage } from './centops-answer';
 
 /** All agents that CentOps lists. */
 export interface CentOpsList {
@@ -24,10 +24,19 @@ export async function fetchAgents(config: CentOpsConfig): Promise<CentOpsList> {
   for (let page = 1; page <= Math.min(totalPages, MAX_PAGES); page++) {
     const answer = readPage(await fetchPage(config, page));
     list.agents.push(...answer.agents);
-    list.rejected.push(...answer.rejected);
-    totalPages = answer.totalPages;
+    list.rejected.push(...answer.rejected, ...(page > 1 ? doubtsAbout(page, answer, totalPages) : []));
+    totalPages = Math.max(totalPages, answer.totalPages);
   }
+  if (totalPages > MAX_PAGES) list.rejected.push(`only ${MAX_PAGES} of ${totalPages} pages are read`);
   return withoutDoubles(list);
+}
+
+/** A list that changes while its pages are read may lack agents: whoever is missing need not have left. */
+function doubtsAbout(page: number, { agents, rejected, totalPages }: CentOpsPage, before: number): string[] {
+  const doubts: string[] = [];
+  if (totalPages !== before) doubts.push(`page ${page} counts ${totalPages} pages, the one before ${before}`);
+  if (agents.length + rejected.length === 0) doubts.push(`page ${page} of ${before} is empty`);
+  return doubts;
 }
 
 async function fetchPage(config: CentOpsConfig, page: number): Promise<unknown> {

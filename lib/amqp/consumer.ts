@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
@@ -61,6 +62,8 @@ export class QueueConsumer {
     clearTimeout(this.timer);
     this.connection.off('open', this.onOpen);
     await this.setup;
+    // What is settled in this very turn is still acked: an agent that answers and leaves must not get it again.
+    await endOfTurn();
     const channel = this.channel;
     this.lose(channel);
     await channel?.close().catch(() => undefined); // gone with the connection

@@ -1,4 +1,4 @@
-import type { ServiceBroker } from 'moleculer';
+import { Errors, type ServiceBroker } from 'moleculer';
 import type { Route, RoutingTable } from '../router/routes';
 
 interface CommandArgs {
@@ -39,7 +39,16 @@ export const routesCommand = {
   description: 'Show the live routing of the whole mesh',
   options: [{ option: '--json', description: 'Print JSON' }],
   async action(broker: ServiceBroker, { agentId, options }: CommandArgs): Promise<void> {
-    const table = await broker.call<RoutingTable, { agentId?: string }>('router.routes', { agentId });
-    process.stdout.write(`${options.json ? JSON.stringify(table) : routesAsText(table)}\n`);
+    try {
+      const table = await broker.call<RoutingTable, { agentId?: string }>('router.routes', { agentId });
+      print(options.json ? JSON.stringify(table) : routesAsText(table));
+    } catch (error) {
+      if (!(error instanceof Errors.ServiceNotFoundError)) throw error;
+      print('No router in reach: an agent is not part of the mesh, and a server node needs a moment to meet the others.');
+    }
   },
 };
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

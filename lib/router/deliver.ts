@@ -73,7 +73,12 @@ async function handOver(context: DeliverContext, envelope: StoredEnvelope, signa
   for (let attempt = 1; attempt <= maxTries; attempt++) {
     if (signal.aborted) return { kind: 'released' };
     context.events.sent(envelope, attempt, reason);
-    context.send(envelope, (ack) => answers.push(ack));
+    try {
+      context.send(envelope, (ack) => answers.push(ack));
+    } catch {
+      // It cannot be encoded, nested too deeply for the stack, and no later try changes that.
+      return { kind: 'dead', reason: 'UNSENDABLE', tries: attempt - 1 };
+    }
     const pause = attempt < maxTries ? backoffMs(attempt, retryDelayMs, retryDelayMaxMs) : 0;
     const verdict = await answerWithin(answers, ackTimeoutMs, pause, signal);
     if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt);

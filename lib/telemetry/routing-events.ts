@@ -10,7 +10,7 @@ export interface MessageIds {
 }
 
 /** Why a message is tried again or dead-lettered. */
-export type FailureReason = 'NO_ACK' | 'DELIVERY_FAILED' | 'BAD_ACK' | 'UNPARSEABLE' | 'AGENT_REMOVED';
+export type FailureReason = 'NO_ACK' | 'DELIVERY_FAILED' | 'BAD_ACK' | 'UNPARSEABLE' | 'UNSENDABLE' | 'AGENT_REMOVED';
 
 /** One helper per thing that happens to a message on a server node: its counter and its log line. */
 export class RoutingEvents {

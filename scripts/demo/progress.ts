@@ -53,7 +53,6 @@ export class Progress {
   private begin(title: string): void {
     this.running.set(title, title);
     if (this.live) this.timer ??= setInterval(() => this.draw(), FRAME_MS).unref();
-    this.draw();
   }
 
   private note(title: string, line: string): void {

@@ -1,4 +1,8 @@
+import { agentConfig, type AgentConfig } from '../../lib/config';
 import { agentMetrics } from '../../lib/telemetry/definitions';
 import { metricsService } from '../../mixins/metrics.mixin';
 
-export default () => metricsService(agentMetrics);
+/** What this node has to say to Prometheus. */
+export const agentMetricsService = (config: AgentConfig) => metricsService(agentMetrics, config.port);
+
+export default () => agentMetricsService(agentConfig());

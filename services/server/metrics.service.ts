@@ -1,4 +1,8 @@
+import { serverConfig, type ServerConfig } from '../../lib/config';
 import { serverMetrics } from '../../lib/telemetry/definitions';
 import { metricsService } from '../../mixins/metrics.mixin';
 
-export default () => metricsService(serverMetrics);
+/** What this node has to say to Prometheus. */
+export const serverMetricsService = (config: ServerConfig) => metricsService(serverMetrics, config.port);
+
+export default () => serverMetricsService(serverConfig());

@@ -15,11 +15,11 @@ import { directoryService } from '../../services/agent/directory.service';
 import { inboxService } from '../../services/agent/inbox.service';
 import { outboxService } from '../../services/agent/outbox.service';
 import { uplinkService } from '../../services/agent/uplink.service';
-import agentMetricsService from '../../services/agent/metrics.service';
+import { agentMetricsService } from '../../services/agent/metrics.service';
 import { configSyncService } from '../../services/server/config-sync.service';
 import { dlqMonitorService } from '../../services/server/dlq-monitor.service';
 import { gatewayService } from '../../services/server/gateway.io.service';
-import serverMetricsService from '../../services/server/metrics.service';
+import { serverMetricsService } from '../../services/server/metrics.service';
 import { routerService } from '../../services/server/router.service';
 import { eventually } from './eventually';
 import type { AgentIdentity } from './keys';
@@ -41,7 +41,7 @@ const SERVICES = {
   router: routerService,
   'config-sync': configSyncService,
   'dlq-monitor': dlqMonitorService,
-  metrics: () => serverMetricsService(),
+  metrics: serverMetricsService,
 } satisfies Record<string, (config: ServerConfig) => ServiceSchema>;
 
 export type ServerServiceName = keyof typeof SERVICES;
@@ -98,7 +98,7 @@ export async function startAgent(
   for (const service of [directoryService, inboxService, uplinkService, outboxService, apiService]) {
     broker.createService(service(config));
   }
-  broker.createService(agentMetricsService());
+  broker.createService(agentMetricsService(config));
   await broker.start();
   const url = urlOf(broker, 'api');
   if (options.waitUntilHealthy !== false) await untilHealthy(url);

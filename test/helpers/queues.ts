@@ -99,7 +99,7 @@ export class Queues {
 }
 
 function toQueued({ content, properties }: GetMessage): QueuedMessage {
-  const { headers, messageId, deliveryMode } = properties as Record<string, unknown>;
+  const { headers, messageId, deliveryMode } = properties as unknown as Record<string, unknown>;
   return {
     body: parse(content.toString()),
     headers: { ...(headers ?? {}) },

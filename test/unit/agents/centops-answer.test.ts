@@ -40,6 +40,10 @@ describe('readPage', () => {
     expect(readPage({ response: [entry] }).agents).toEqual([{ ...record, createdAt: '', updatedAt: '' }]);
   });
 
+  it('takes an agent without a name: its id is all that routing needs', () => {
+    expect(readPage({ response: [flat({ name: undefined })] }).agents).toEqual([{ ...record, name: '' }]);
+  });
+
   it('takes a key with written line breaks as it is', () => {
     const escaped = alpha.publicKeyPem.replaceAll('\n', '\\n');
     const { agents } = readPage({ response: [flat({ authentication_certificate: escaped })] });
@@ -67,7 +71,6 @@ describe('readPage', () => {
     ['has no id', flat({ id: undefined })],
     ['has an id that is no UUID', flat({ id: 'alpha' })],
     ['has an id that is a number', flat({ id: 1 })],
-    ['has no name', flat({ name: undefined })],
     ['has no key', flat({ authentication_certificate: undefined })],
     ['has an empty key', flat({ authentication_certificate: '' })],
     ['has a key that is none', flat({ authentication_certificate: 'key' })],

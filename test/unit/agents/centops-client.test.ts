@@ -6,7 +6,7 @@ import { mergeAnswer } from '../../../lib/agents/sync';
 import type { CentOpsConfig } from '../../../lib/config/types';
 import { RetryableError } from '../../../lib/errors';
 import { type CentOps, startCentOps } from '../../helpers/centops';
-import { makeIdentity, toAgentRecord } from '../../helpers/keys';
+import { type AgentRecord, makeIdentity, toAgentRecord } from '../../helpers/keys';
 
 const agents = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'].map(makeIdentity);
 const records = agents.map(toAgentRecord);
@@ -109,26 +109,41 @@ describe('fetchAgents', () => {
   });
 
   it('without credentials, reads a paged list as one page and is not fooled by its repetition', async () => {
-    const url = await serve(() => ({ items: [toEntry(0), toEntry(1)], totalPages: 3 }));
+    const url = await serve(() => ({ items: records.slice(0, 2).map(entryOf), totalPages: 3 }));
     const list = await fetchAgents({ url, cron });
-    expect(list.agents.map(({ id }) => id)).toEqual([agents[0]!.id, agents[1]!.id]);
+    expect(list.agents).toEqual(records.slice(0, 2));
+    expect(list.rejected).not.toEqual([]);
   });
 });
 
 describe('a list that is not whole takes nobody away', () => {
-  it('because a page that should hold agents holds none', async () => {
+  const left = toAgentRecord(makeIdentity('left'));
+
+  it.each([
+    ['a page that should hold agents holds none', (page: number) => page !== 2, () => 3],
+    ['a later page counts fewer pages', () => true, (page: number) => (page === 2 ? 2 : 3)],
+    ['a later page counts more pages', () => true, (page: number) => (page === 1 ? 3 : 4)],
+  ])('when %s', async (_why, hasAgents, totalPages) => {
+    const url = await serve((page) => ({
+      items: page <= 3 && hasAgents(page) ? [entryOf(records[page - 1]!)] : [],
+      totalPages: totalPages(page),
+    }));
+    const list = await fetchAgents({ ...paged, url });
+    expect(list.agents).toContainEqual(records[2]);
+    expect(list.rejected).not.toEqual([]);
+    expect(mergeAnswer([...records, left], list)).toHaveLength(6);
+  });
+
+  it('when CentOps goes blank in the middle', async () => {
     centOps.failWith({ kind: 'empty' }, 2);
-    expect(mergeAnswer(records, await fetchAgents(paged))).toEqual(records);
+    expect(mergeAnswer([...records, left], await fetchAgents(paged))).toHaveLength(6);
   });
 
-  it('because a later page says there are fewer', async () => {
-    const url = await serve((page) => ({ items: [toEntry(page - 1)], totalPages: page === 2 ? 2 : 5 }));
-    expect(mergeAnswer(records, await fetchAgents({ ...paged, url }))).toHaveLength(5);
-  });
-
-  it('because there are more pages than anybody reads', async () => {
-    const url = await serve((page) => ({ items: page < 6 ? [toEntry(page - 1)] : [], totalPages: 1_000_000 }));
-    expect(mergeAnswer([...records, toAgentRecord(makeIdentity('last'))], await fetchAgents({ ...paged, url }))).toHaveLength(6);
+  it('when there are more pages than are read', async () => {
+    const url = await serve((page) => ({ items: [entryOf({ ...records[0]!, id: idOf(page) })], totalPages: 1001 }));
+    const list = await fetchAgents({ ...paged, url });
+    expect(list.agents).toHaveLength(1000);
+    expect(list.rejected).toEqual(['only 1000 of 1001 pages are read']);
   });
 });
 
@@ -149,7 +164,9 @@ afterAll(() => {
   for (const server of servers) server.close().closeAllConnections();
 });
 
-function toEntry(index: number): object {
-  const { id: clientId, ...rest } = records[index]!;
+/** The paged form of a record. */
+function entryOf({ id: clientId, ...rest }: AgentRecord): object {
   return { clientId, ...rest };
 }
+
+const idOf = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
