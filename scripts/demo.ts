@@ -31,7 +31,7 @@ async function main({ once, help, dataDir }: DemoOptions): Promise<void> {
   } finally {
     progress.close();
     await progress.step('stopped', (say) => {
-      say('stopping, RabbitMQ takes about 6 s …');
+      say('stopping …');
       return world.stop();
     });
   }

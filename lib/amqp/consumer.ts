@@ -1,4 +1,5 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
+import { setMaxListeners } from 'node:events';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
@@ -91,6 +92,7 @@ export class QueueConsumer {
 
   private adopt(channel: Channel): void {
     const lifetime = new AbortController();
+    setMaxListeners(0, lifetime.signal); // each message in flight listens
     this.lifetime = lifetime;
     this.channel = channel;
     channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));

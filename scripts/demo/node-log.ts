@@ -17,14 +17,17 @@ export function readEntries(file: string): LogEntry[] {
   return readLines(file).flatMap((line) => parse(line) ?? []);
 }
 
-/** The last lines of a log as a person reads them, without what is for debugging only. */
+/** The last lines of a log as a person reads them: nothing that is for debugging only, nothing twice. */
 export function readTail(file: string, lines: number): string {
-  const readable = readLines(file).flatMap((line) => {
+  const latest = new Map<string, string>();
+  for (const line of readLines(file)) {
     const entry = parse(line);
-    if (!entry) return [line];
-    return entry.level === 'debug' ? [] : [`${entry.time.slice(11)} ${entry.level} ${entry.module}: ${entry.message}`];
-  });
-  return readable.join('\n').split('\n').slice(-lines).join('\n');
+    if (entry?.level === 'debug') continue;
+    const what = entry ? `${entry.level} ${entry.module}: ${entry.message}` : line;
+    latest.delete(what); // it moves to the end
+    latest.set(what, entry ? `${entry.time.slice(11)} ${what}` : what);
+  }
+  return [...latest.values()].join('\n').split('\n').slice(-lines).join('\n');
 }
 
 function readLines(file: string): string[] {

@@ -95,8 +95,11 @@ export class World {
   private async startBroker(): Promise<ProvidedBroker> {
     const dataDir = path.resolve(this.settings.dataDir, 'broker');
     const options = { ...this.settings, dataDir };
-    this.broker = await this.progress.step('RabbitMQ', (say) => provideBroker({ ...options, say }));
-    return this.broker;
+    return this.progress.step('RabbitMQ', async (say) => {
+      const { RABBITMQ_DEFAULT_HOST: host, RABBITMQ_DEFAULT_PORT: port } = options.env;
+      if (host) say(`Using the configured RabbitMQ at ${host}${port ? `:${port}` : ''} …`);
+      return (this.broker = await provideBroker({ ...options, say }));
+    });
   }
 
   private vhostOf(broker: ProvidedBroker): string {

@@ -1,0 +1,176 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { eventually } from '../helpers/eventually';
+import { useVhost } from '../helpers/rabbitmq';
+
+const { amqp, management } = useVhost();
+jest.setTimeout(60_000);
+
+const ROOT = path.join(__dirname, '../..');
+const NODES = ['CentOps', 'Tax Office chatbot', 'Police chatbot', 'server', 'Tax Office agent', 'Police agent'];
+const dataDir = mkdtempSync(path.join(tmpdir(), 'dmr-demo-'));
+const demoDir = path.join(dataDir, 'demo');
+const runs: DemoRun[] = [];
+
+/** A demo under way: what `npm start` runs, without a terminal and with nothing to read. */
+class DemoRun {
+  output = '';
+  /** Exit code. */
+  readonly exit: Promise<number | null>;
+  private readonly child: ChildProcess;
+
+  constructor(args: string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, ['scripts/start.mjs', '--data-dir', dataDir, ...args], {
+      cwd: ROOT,
+      env: { ...process.env, ...brokerEnv(), ...MISLEADING, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    }
+    this.exit = once(this.child, 'close').then(([code]) => code as number | null);
+    runs.push(this);
+  }
+
+  says(text: string): Promise<void> {
+    return eventually(
+      () => {
+        if (!this.output.includes(text)) throw new Error(`The demo did not say "${text}" but:\n${this.output}`);
+      },
+      { timeoutMs: 40_000 },
+    );
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+/** What the demo must not hand down. */
+const MISLEADING = {
+  PORT: '1',
+  NAMESPACE: 'other',
+  LOGLEVEL: 'fatal',
+  RABBITMQ_DEFAULT_TTL: '1',
+  MOL_TRANSPORTER: 'x',
+};
+
+function brokerEnv(): NodeJS.ProcessEnv {
+  return {
+    RABBITMQ_DEFAULT_HOST: amqp.host,
+    RABBITMQ_DEFAULT_PORT: String(amqp.port),
+    RABBITMQ_DEFAULT_USER: amqp.user,
+    RABBITMQ_DEFAULT_PASS: amqp.password,
+    RABBITMQ_DEFAULT_VHOST: amqp.vhost,
+    RABBITMQ_DEFAULT_MANAGEMENT_UI_URI: management.url,
+  };
+}
+
+/** Pid of a node of the latest run, from the node id in its log. */
+function pidOf(node: string): number {
+  const log = readFileSync(path.join(demoDir, `${node.toLowerCase().replaceAll(' ', '-')}.log`), 'utf8');
+  return Number(/"node":"[^"]*-(\d+)-[0-9a-f]+"/.exec(log)?.[1]);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Whatever of the demo still runs: its nodes, and what guards them. */
+function leftOvers(): string[] {
+  const guards = execFileSync('ps', ['-eo', 'args']).toString().split('\n');
+  return [...guards.filter((line) => line.includes(dataDir)), ...NODES.filter((node) => isAlive(pidOf(node)))];
+}
+
+function modeOf(file: string): string {
+  return (statSync(path.join(demoDir, file)).mode & 0o777).toString(8);
+}
+
+const keys = () => ['police.json', 'tax-office.json'].map((file) => readFileSync(path.join(demoDir, file), 'utf8'));
+
+afterAll(() => {
+  for (const run of runs) run.kill('SIGKILL');
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describe('npm start', () => {
+  it('--once: carries a question there and its answer back, shows each hop and leaves nothing behind', async () => {
+    const demo = new DemoRun(['--once']);
+    expect(`${await demo.exit} ${demo.output}`).toMatch(/^0 /);
+    const way = (from: string, to: string) =>
+      [
+        `ms +${from} chatbot +hands .* to its agent`,
+        `ms +${from} agent +signs it as the ${from} and encrypts it for the ${to} alone`,
+        `ms +server +puts it into the quorum queue of the ${to}; RabbitMQ confirms`,
+        `ms +server +sends it down to the ${to} agent`,
+        `ms +${to} agent +decrypts it and checks the signature of the ${from}`,
+        `ms +${to} chatbot +takes it`,
+        `ms +server +takes it off the queue`,
+      ].join('[^]*');
+    const answer = 'The answer of the Police at the Tax Office chatbot: "Police here: we have your question';
+    expect(demo.output).toMatch(
+      new RegExp(`${way('Tax Office', 'Police')}[^]*${answer}[^]*${way('Police', 'Tax Office')}`),
+    );
+    expect(demo.output).not.toContain(amqp.password);
+    expect(demo.output).not.toContain('PRIVATE KEY');
+    expect(leftOvers()).toEqual([]);
+    expect(['police.json', 'tax-office.json'].map(modeOf)).toEqual(['600', '600']);
+  });
+
+  it('stays up with the same agents until it is interrupted, and then takes everything down in order', async () => {
+    const before = keys();
+    const demo = new DemoRun([]);
+    await demo.says('Ctrl-C ends everything');
+    expect(keys()).toEqual(before);
+    expect(modeOf('server.env')).toBe('600');
+    expect(NODES.filter((node) => isAlive(pidOf(node)))).toEqual(NODES);
+    const [url] = /http:\S+\/v1\/health/.exec(demo.output) ?? [''];
+    expect((await fetch(url)).status).toBe(200);
+    demo.kill('SIGINT');
+    expect(await demo.exit).toBe(0);
+    expect(leftOvers()).toEqual([]);
+    expect(readdirSync(demoDir)).not.toContain('server.env');
+    // The agents were gone before the server was asked to go.
+    const server = readFileSync(path.join(demoDir, 'server.log'), 'utf8');
+    expect(server.split('"event":"logout"')).toHaveLength(3);
+  });
+
+  it('ends with the reason when one of its processes dies', async () => {
+    const demo = new DemoRun([]);
+    await demo.says('Ctrl-C ends everything');
+    process.kill(pidOf('Police agent'), 'SIGKILL');
+    expect(await demo.exit).toBe(1);
+    expect(demo.output).toContain('The Police agent ended by itself. The end of');
+    expect(leftOvers()).toEqual([]);
+  });
+
+  it('takes its processes along when it is killed', async () => {
+    const demo = new DemoRun([]);
+    await demo.says('Ctrl-C ends everything');
+    demo.kill('SIGKILL');
+    await demo.exit;
+    await eventually(() => leftOvers().length === 0);
+  });
+
+  it('--once: ends with the reason when there is no broker to carry the question', async () => {
+    const demo = new DemoRun(['--once'], { RABBITMQ_DEFAULT_PORT: '1' });
+    expect(await demo.exit).toBe(1);
+    expect(demo.output).toContain('No RabbitMQ answered on 127.0.0.1:1 within 10 s');
+    expect(leftOvers()).toEqual([]);
+  });
+
+  it('explains itself, and what it does not know', async () => {
+    const [help, wrong] = [new DemoRun(['--help']), new DemoRun(['--one'])];
+    expect(await help.exit).toBe(0);
+    expect(help.output).toMatch(/^Usage: npm start/);
+    expect(await wrong.exit).toBe(64);
+    expect(wrong.output.trim()).toBe(`Unknown option '--one'. "npm start -- --help" shows what there is.`);
+  });
+});
