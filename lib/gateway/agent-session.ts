@@ -43,8 +43,12 @@ export class AgentSession {
   /** Sends a message down; `answer` gets the agent's ack, if it ever comes. */
   readonly send: SendDown = (envelope: StoredEnvelope, answer: (ack: unknown) => void): void => {
     this.onSend(MESSAGE_DOWN);
-    this.socket.timeout(this.listenMs).emit(MESSAGE_DOWN, envelope, (late: Error | null, ack: unknown) => {
-      if (!late) answer(ack);
+    let heard: typeof answer | undefined = answer;
+    // Not `socket.timeout()`: its timer outlives the socket and keeps a process that was stopped alive.
+    const timer = setTimeout(() => (heard = undefined), this.listenMs).unref();
+    this.socket.emit(MESSAGE_DOWN, envelope, (ack: unknown) => {
+      clearTimeout(timer);
+      heard?.(ack);
     });
   };
 

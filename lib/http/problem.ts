@@ -22,8 +22,13 @@ export class HttpError extends DmrError {
   }
 }
 
-// What body-parser says, by its `type`; its own texts may quote the body, so they are not passed on.
-const bodyProblems: Record<string, Problem> = {
+const UNREADABLE: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The request cannot be read' };
+
+// What moleculer-web and body-parser say, by its `type`; their own texts may quote the body, so they are not passed on.
+const requestProblems: Record<string, Problem> = {
+  NOT_FOUND: { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' },
+  'request.aborted': UNREADABLE,
+  'request.size.invalid': UNREADABLE,
   'entity.too.large': { status: 413, code: 'BODY_TOO_LARGE', message: 'The body is larger than 100 kB' },
   'entity.parse.failed': { status: 400, code: 'BODY_NOT_JSON', message: 'The body is not valid JSON' },
   'encoding.unsupported': {
@@ -40,12 +45,11 @@ export function problemOf(error: unknown): Problem {
     const { status, code, message, errors } = error;
     return { status, code, message, errors };
   }
-  const { type, status, code } = error as { type?: unknown; status?: unknown; code?: unknown };
-  const known = bodyProblems[String(type)];
+  const { type, status, code } = (error ?? {}) as { type?: unknown; status?: unknown; code?: unknown };
+  const known = requestProblems[String(type)];
   if (known) return known;
-  if (code === 404) return { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' };
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return { status, code: 'BAD_REQUEST', message: 'The request cannot be read' };
-  }
+  // Of a body that does not decompress only the code of zlib is left.
+  if (typeof code === 'string' && code.startsWith('Z_')) return UNREADABLE;
+  if (typeof status === 'number' && status >= 400 && status < 500) return { ...UNREADABLE, status };
   return { status: 500, code: 'INTERNAL', message: 'Something failed inside; the log of this node says what' };
 }

@@ -1,12 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { ProvidedBroker } from '../lib/broker/types';
 import type { DemoPlan, Organisation } from './plan';
-import { questionTo } from './question';
 
-/** What a person can do with the demo while it is up. */
+/** What a person can do with the demo while it is up. `folder`: where it keeps its files, as that person would write it. */
 export function guide(plan: DemoPlan, broker: ProvidedBroker, folder: string): string {
   const { taxOffice, police } = plan;
-  const question = questionTo(police, 'Where can I ask about my stolen bicycle?');
+  const chatId = randomUUID();
   const envFile = path.join(folder, 'server.env');
   return `\
 Look at it
@@ -14,22 +14,30 @@ ${table([...nodeRows(plan), ...brokerRows(broker)])}
   logs of all processes: ${path.join(folder, '*.log')}
   sign in to RabbitMQ with the user and the password in ${envFile}
 
-Ask the ${police.name} something as the chatbot of the ${taxOffice.name} would (an id is good for one message)
-${curl(taxOffice, question)}
+Ask the ${police.name} something as the chatbot of the ${taxOffice.name} would, as often as you like
+${curl(taxOffice, police, chatId)}
 
-See the answer
-  curl ${taxOffice.chatbotUrl}/conversations/${question.payload.chat.id}
+See the answers
+curl ${taxOffice.chatbotUrl}/conversations/${chatId}
 
 Join the mesh with a REPL, then type: routes
-  npm run repl -- --envfile ${envFile}
+npm run repl -- --envfile ${envFile}
 
 Ctrl-C ends everything.`;
 }
 
-function curl({ agentUrl }: Organisation, message: object): string {
-  return `  curl -i ${agentUrl}/v1/messages \\
-    -H 'Content-Type: application/json' \\
-    -d '${JSON.stringify(message, null, 2).replaceAll('\n', '\n    ')}'`;
+/** A shell makes the ids of the message: a second message under the same ones would be taken for a copy of the first. */
+function curl({ agentUrl }: Organisation, { id: recipientId }: Organisation, chatId: string): string {
+  const newId = "$(node -p 'crypto.randomUUID()')";
+  const now = "$(node -p 'new Date().toISOString()')";
+  const content = 'Where can I ask about my stolen bicycle?';
+  const message = { id: newId, chatId, authorTimestamp: now, authorRole: 'end-user', content };
+  const payload = { chat: { id: chatId, created: new Date().toISOString() }, messages: [message] };
+  const body = { id: newId, recipientId, timestamp: now, type: 'ChatMessage', payload };
+  return `\
+curl -i ${agentUrl}/v1/messages -H 'content-type: application/json' -d @- <<EOF
+${JSON.stringify(body, null, 2)}
+EOF`;
 }
 
 function nodeRows({ serverUrl, taxOffice, police }: DemoPlan): string[][] {

@@ -21,7 +21,8 @@ question from one organisation to the other, shows the way it took and stays up 
   --data-dir <dir>  keep RabbitMQ's data, the agents' keys and the logs in <dir> (default .dmr)
   --help            show this text
 
-With RABBITMQ_DEFAULT_HOST, _PORT, _USER, _PASS and _VHOST set, that broker is used and no other one is started.
+With RABBITMQ_DEFAULT_HOST, _PORT, _USER, _PASS and _VHOST set, that broker is used and no other one is started. Its
+vhost should be for the demo alone: the demo's server joins whatever mesh is there.
 `;
 
 /**

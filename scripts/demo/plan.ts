@@ -1,12 +1,14 @@
 import type { ProvidedBroker } from '../lib/broker/types';
-import type { Identity } from './identity';
+import type { AgentKey } from './agent-key';
 import type { NodeSpec } from './node-process';
 import type { DemoPorts } from './ports';
 
 /** One organisation of the demo. */
 export interface Organisation {
   name: string;
-  identity: Identity;
+  /** Of its agent; the documentation names those of the demo. */
+  id: string;
+  key: AgentKey;
   /** Base URL of its agent. */
   agentUrl: string;
   /** Base URL of its chatbot. */
@@ -50,20 +52,22 @@ export class DemoPlan {
 
   constructor(
     private readonly ports: DemoPorts,
-    identities: { taxOffice: Identity; police: Identity },
+    keys: { taxOffice: AgentKey; police: AgentKey },
     caller: NodeJS.ProcessEnv,
   ) {
     this.env = baseEnv(caller);
     this.serverUrl = at(ports.server);
     this.taxOffice = {
       name: 'Tax Office',
-      identity: identities.taxOffice,
+      id: '2e7b9f64-0c1d-4a8e-b5d3-91f0c6a4e827',
+      key: keys.taxOffice,
       agentUrl: at(ports.taxOfficeAgent),
       chatbotUrl: at(ports.taxOfficeChatbot),
     };
     this.police = {
       name: 'Police',
-      identity: identities.police,
+      id: '8d3c0a51-6a2e-4d0b-9f63-2b1e5c7a9d10',
+      key: keys.police,
       agentUrl: at(ports.policeAgent),
       chatbotUrl: at(ports.policeChatbot),
     };
@@ -84,10 +88,10 @@ export class DemoPlan {
   }
 
   get agents(): NodeSpec[] {
-    return [this.taxOffice, this.police].map(({ name, identity, agentUrl, chatbotUrl }) =>
+    return [this.taxOffice, this.police].map(({ name, id, key, agentUrl, chatbotUrl }) =>
       this.node('agent', `${name} agent`, 'dist/services/agent', `${agentUrl}/v1/health`, {
-        AGENT_ID: identity.id,
-        AGENT_PRIVATE_KEY: identity.privateKeyPem,
+        AGENT_ID: id,
+        AGENT_PRIVATE_KEY: key.privatePem,
         DMR_SERVER_WEBSOCKET_URL: this.serverUrl,
         OUTGOING_MESSAGE_ENDPOINT: `${chatbotUrl}/messages`,
         ...RECONNECT_MS, // all start at once, so the server may be a moment late
@@ -99,12 +103,12 @@ export class DemoPlan {
     const url = `${at(this.ports.centOps)}/agents`;
     return this.node('centops', 'CentOps', 'dist/services/dev/centops.service.js', url, {
       MSW_ENABLED: 'true',
-      MOCK_DMR_AGENT_A_ID: this.police.identity.id,
+      MOCK_DMR_AGENT_A_ID: this.police.id,
       MOCK_DMR_AGENT_A_NAME: this.police.name,
-      MOCK_DMR_AGENT_A_PUBLIC_KEY: this.police.identity.publicKeyPem,
-      MOCK_DMR_AGENT_B_ID: this.taxOffice.identity.id,
+      MOCK_DMR_AGENT_A_PUBLIC_KEY: this.police.key.publicPem,
+      MOCK_DMR_AGENT_B_ID: this.taxOffice.id,
       MOCK_DMR_AGENT_B_NAME: this.taxOffice.name,
-      MOCK_DMR_AGENT_B_PUBLIC_KEY: this.taxOffice.identity.publicKeyPem,
+      MOCK_DMR_AGENT_B_PUBLIC_KEY: this.taxOffice.key.publicPem,
     });
   }
 

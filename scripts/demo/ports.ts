@@ -6,22 +6,18 @@ export interface DemoPorts {
   server: number;
   taxOfficeAgent: number;
   policeAgent: number;
-  centOps: number;
   taxOfficeChatbot: number;
   policeChatbot: number;
+  centOps: number;
 }
 
 /** The ports that the documentation names where they are free, any free one for the rest. */
 export async function demoPorts(): Promise<DemoPorts> {
-  const [first, second, third, centOps, taxOfficeChatbot, policeChatbot] = (await freePorts(6)) as SixPorts;
-  return {
-    server: await portOr(8072, first),
-    taxOfficeAgent: await portOr(8073, second),
-    policeAgent: await portOr(8074, third),
-    centOps,
-    taxOfficeChatbot,
-    policeChatbot,
-  };
+  const wanted = [8072, 8073, 8074, 8075, 8076];
+  const spare = await freePorts(6);
+  const ports = await Promise.all(spare.map((port, i) => portOr(wanted[i] ?? port, port)));
+  const [server, taxOfficeAgent, policeAgent, taxOfficeChatbot, policeChatbot, centOps] = ports as SixPorts;
+  return { server, taxOfficeAgent, policeAgent, taxOfficeChatbot, policeChatbot, centOps };
 }
 
 type SixPorts = [number, number, number, number, number, number];

@@ -9,12 +9,12 @@ export type ArrivedMessage = OutgoingMessage & { senderId: string };
 const LOOK_EVERY_MS = 25;
 
 /** What a chatbot posts to its agent when it hands a citizen's question over. */
-export function questionTo({ identity }: Organisation, content: string): OutgoingMessage {
+export function questionTo({ id: recipientId }: Organisation, content: string): OutgoingMessage {
   const timestamp = new Date().toISOString();
   const chatId = randomUUID();
   const message = { id: randomUUID(), chatId, authorTimestamp: timestamp, authorRole: 'end-user', content };
   const payload = { chat: { id: chatId, created: timestamp }, messages: [message] };
-  return { id: randomUUID(), recipientId: identity.id, timestamp, type: 'ChatMessage', payload };
+  return { id: randomUUID(), recipientId, timestamp, type: 'ChatMessage', payload };
 }
 
 /** Posts a message as the chatbot of `from` would. @throws with the agent's own words when it does not take it */

@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { startGuard, type Guard } from '../lib/broker/guard';
 import { provideBroker } from '../lib/broker/provide-broker';
 import type { ProvidedBroker } from '../lib/broker/types';
+import { keptKey } from './agent-key';
 import { brokerDeath } from './broker-watch';
 import { build, buildIsOld } from './build';
 import { Fleet } from './fleet';
 import { guide } from './guide';
-import { keptIdentity } from './identity';
 import { brokerEnv, DemoPlan } from './plan';
 import { demoPorts } from './ports';
 import type { Progress } from './progress';
@@ -33,6 +34,7 @@ export interface Scene {
 export class World {
   private readonly folder: string;
   private readonly fleet: Fleet;
+  private lock: Guard | undefined;
   private broker: ProvidedBroker | undefined;
 
   constructor(
@@ -51,6 +53,7 @@ export class World {
   /** Starts everything and waits until it works. @throws with the reason when it does not */
   async start(): Promise<Scene> {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.lock = await this.takeFolder();
     // A broker is mostly waiting at its start, the rest mostly computing: side by side.
     const [broker, plan] = await Promise.all([this.startBroker(), this.startStandIns()]);
     const variables = brokerEnv(broker, this.vhostOf(broker));
@@ -82,14 +85,22 @@ export class World {
 
   /** Ends what was started: agents, server, stand-ins, broker. */
   async stop(): Promise<void> {
+    if (!this.lock) return; // all that is there is another run's
     rmSync(this.envFile, { force: true });
     await this.fleet.stop();
     await this.broker?.stop();
+    await this.lock.stop();
   }
 
   /** What a REPL needs to join. */
   private get envFile(): string {
     return path.join(this.folder, 'server.env');
+  }
+
+  /** A guard of nothing: it holds the folder, so that a second run does not empty the logs of the first. */
+  private takeFolder(): Promise<Guard> {
+    const plan = { dir: this.folder, lock: 'demo.sock', processes: [], graceMs: 0, throwAway: false };
+    return startGuard(plan, {}, (line) => this.progress.print(`    ${line}`));
   }
 
   private async startBroker(): Promise<ProvidedBroker> {
@@ -108,8 +119,8 @@ export class World {
 
   private async startStandIns(): Promise<DemoPlan> {
     if (buildIsOld(ROOT)) await this.progress.step('build', () => build(ROOT));
-    const identityOf = (name: string) => keptIdentity(path.join(this.folder, `${name}.json`));
-    const [taxOffice, police] = await Promise.all([identityOf('tax-office'), identityOf('police')]);
+    const keyOf = (name: string) => keptKey(path.join(this.folder, `${name}.pem`));
+    const [taxOffice, police] = await Promise.all([keyOf('tax-office'), keyOf('police')]);
     const plan = new DemoPlan(await demoPorts(), { taxOffice, police }, this.settings.env);
     await this.progress.step('CentOps and two chatbots', () => this.fleet.start(plan.standIns));
     return plan;

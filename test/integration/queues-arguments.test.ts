@@ -85,7 +85,7 @@ describe('the queues', () => {
 
     it('with lifetimes of the configuration; what expires lies in the dead-letter queue, and expires there', async () => {
       const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
-      await start([tax, police], { RABBITMQ_DEFAULT_TTL: '300', RABBITMQ_DEFAULT_DLQ_TTL: '2000' });
+      await start([tax, police], { RABBITMQ_DEFAULT_TTL: '300', RABBITMQ_DEFAULT_DLQ_TTL: '3000' });
       const sender = await login(tax);
       expect(await sender.send(police.id, 'too late')).toEqual({ status: 'ok' });
       const [letter] = await queues.waitFor(dlqName(police.id), 1);

@@ -42,6 +42,7 @@ beforeEach(() => {
     directory,
     publisher: publisher.asPublisher,
     declareAgent: (id) => Promise.resolve(void declared.push(id)),
+    declareFailures: () => Promise.resolve(void declared.push('validation-failures')),
     confirmTimeoutMs: 5000,
     events: new RoutingEvents(counting.metrics, log),
     log,

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { countRequests } from '../../../lib/http/count-requests';
+import { countingMetrics } from '../fakes';
+
+const ROUTES = new Set(['/v1/messages', '/metrics']);
+
+let server: Server;
+let port: number;
+let counted: Record<string, number>;
+
+beforeEach(async () => {
+  const counting = countingMetrics();
+  counted = counting.counted;
+  server = createServer((request, response) => {
+    const status = Number(request.headers['x-answer'] ?? 200);
+    request.url = '/'; // as moleculer-web does
+    response.writeHead(status).end();
+  });
+  countRequests(server, ROUTES, counting.metrics);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  port = (server.address() as AddressInfo).port;
+});
+
+afterEach(async () => {
+  server.close().closeAllConnections();
+  await once(server, 'close');
+});
+
+/** Sends a request line as it stands and reads the answer to its end. */
+async function request(line: string, answer = 200): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  socket.end(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Answer: ${answer}\r\n\r\n`);
+  await text(socket);
+}
+
+const counters = () => Object.keys(counted).filter((key) => !key.startsWith('dmr_http_request_duration'));
+
+describe('countRequests', () => {
+  it('counts a request and its success, with method, route and status', async () => {
+    await request('POST /v1/messages');
+    await request('POST /v1/messages');
+    expect(counted).toMatchObject({
+      'dmr_http_requests_total{method="POST",route="/v1/messages"}': 2,
+      'dmr_http_success_total{method="POST",route="/v1/messages",status="200"}': 2,
+    });
+    expect(counters()).toHaveLength(2);
+  });
+
+  it('measures how long the answer took, s', async () => {
+    await request('POST /v1/messages');
+    const seconds = counted['dmr_http_request_duration_seconds{method="POST",route="/v1/messages",status="200"}'];
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(5);
+  });
+
+  it.each([
+    [204, 'success'],
+    [399, 'success'],
+    [400, 'errors'],
+    [404, 'errors'],
+    [503, 'errors'],
+  ])('counts an answer of %d under %s', async (status, kind) => {
+    await request('GET /metrics', status);
+    expect(counters()).toContain(`dmr_http_${kind}_total{method="GET",route="/metrics",status="${status}"}`);
+    expect(counters()).toHaveLength(2);
+  });
+
+  it('leaves the query out of the route', async () => {
+    await request('GET /metrics?token=secret');
+    expect(counters()[0]).toBe('dmr_http_requests_total{method="GET",route="/metrics"}');
+  });
+
+  it.each([
+    '/',
+    '/v1',
+    '/v1/messages/',
+    '/V1/messages',
+    '//v1/messages',
+    '/?/metrics',
+    '/admin.php',
+    '*',
+    'http://x/metrics',
+  ])('counts the path %s as another one', async (path) => {
+    await request(`GET ${path}`);
+    expect(counters()[0]).toBe('dmr_http_requests_total{method="GET",route="other"}');
+  });
+
+  it('counts methods nobody uses as one', async () => {
+    await request('PROPFIND /metrics');
+    await request('UNLINK /metrics');
+    expect(counted).toMatchObject({ 'dmr_http_requests_total{method="other",route="/metrics"}': 2 });
+  });
+
+  it('has no more labels after a hundred odd requests', async () => {
+    for (let index = 0; index < 100; index++) await request(`GET /${index}?${index}`);
+    expect(counters()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,71 @@
+import { agentMetrics, serverMetrics } from '../../../lib/telemetry/definitions';
+import { Metrics } from '../../../lib/telemetry/metrics';
+import { RoutingEvents } from '../../../lib/telemetry/routing-events';
+import type { ProtocolError } from '../../../lib/protocol/events';
+import { countingMetrics, RecordingLog } from '../fakes';
+
+const message = { id: 'message', senderId: 'sender', recipientId: 'recipient', payload: 'SEALED' };
+const errors: ProtocolError[] = [
+  { type: 'INVALID_FORMAT', message: 'a' },
+  { type: 'INVALID_FORMAT', message: 'b' },
+  { type: 'INVALID_TIMESTAMP', message: 'c' },
+];
+
+const HAPPENINGS: [string, (events: RoutingEvents) => void, Record<string, number>][] = [
+  ['accepted', (events) => events.accepted(message), { dmr_messages_accepted_total: 1 }],
+  [
+    'refused',
+    (events) => events.refused('sender', errors, 'message'),
+    { 'dmr_messages_refused_total{reason="INVALID_FORMAT"}': 1 },
+  ],
+  [
+    'unavailable',
+    (events) => events.unavailable(message, 'BROKER_UNAVAILABLE'),
+    { 'dmr_messages_refused_total{reason="BROKER_UNAVAILABLE"}': 1 },
+  ],
+  ['sent', (events) => events.sent(message, 1, undefined), {}],
+  [
+    'sent again',
+    (events) => events.sent(message, 2, 'NO_ACK'),
+    { 'dmr_messages_retried_total{reason="NO_ACK"}': 1 },
+  ],
+  ['delivered', (events) => events.delivered(message, 1), { dmr_messages_delivered_total: 1 }],
+  ['rejected', (events) => events.rejected(message, errors), {}],
+  [
+    'dead-lettered',
+    (events) => events.deadLettered('queue.dlq', 'message', 'NO_ACK', 10),
+    { 'dmr_messages_dead_lettered_total{reason="NO_ACK"}': 1 },
+  ],
+];
+
+describe('RoutingEvents', () => {
+  it.each(HAPPENINGS)('%s: one count, one line with the id and without content', (_what, happen, expected) => {
+    const { metrics, counted } = countingMetrics();
+    const log = new RecordingLog();
+    happen(new RoutingEvents(metrics, log));
+    expect(counted).toEqual(expected);
+    expect(log.lines).toHaveLength(1);
+    expect(log.lines[0]?.context).toMatchObject({ messageId: 'message' });
+    expect(JSON.stringify(log.lines)).not.toContain('SEALED');
+  });
+
+  it('recorded: each type of one message counts once', () => {
+    const { metrics, counted } = countingMetrics();
+    new RoutingEvents(metrics, new RecordingLog()).recorded(errors);
+    expect(counted).toEqual({
+      'dmr_validation_failures_total{type="INVALID_FORMAT"}': 1,
+      'dmr_validation_failures_total{type="INVALID_TIMESTAMP"}': 1,
+    });
+  });
+
+  it('counts under names and labels that are defined', () => {
+    const metrics = new Metrics();
+    const events = new RoutingEvents(metrics, new RecordingLog());
+    metrics.attach((name, _method, labels) => {
+      expect(Object.keys(labels ?? {})).toEqual((serverMetrics[name] ?? agentMetrics[name])?.labelNames);
+    });
+    for (const [, happen] of HAPPENINGS) happen(events);
+    events.recorded(errors);
+    expect.assertions(8);
+  });
+});
