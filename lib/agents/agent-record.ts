@@ -9,6 +9,9 @@ export interface AgentRecord {
   updatedAt: string;
 }
 
+/** An agent in a partial list: `deleted` marks one that left. */
+export type PartialRecord = AgentRecord & { deleted?: boolean };
+
 /** What a newer list changes about an older one. */
 export interface AgentDiff {
   added: AgentRecord[];

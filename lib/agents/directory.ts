@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { importPublicKey } from '../crypto/keys';
-import type { AgentDiff, AgentRecord } from './agent-record';
+import type { AgentDiff, AgentRecord, PartialRecord } from './agent-record';
 
 /** True when the diff says nothing. */
 export function isEmptyDiff(diff: AgentDiff): boolean {
@@ -75,7 +75,7 @@ export class AgentDirectory {
   }
 
   /** Takes a partial list: what is marked deleted goes, the rest is added or replaced. */
-  patch(list: (AgentRecord & { deleted?: boolean })[]): AgentDiff {
+  patch(list: PartialRecord[]): AgentDiff {
     const next = new Map(this.agents);
     for (const { deleted, ...agent } of list) {
       if (deleted) next.delete(agent.id);

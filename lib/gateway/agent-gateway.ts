@@ -6,9 +6,10 @@ import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { MESSAGE_UP, PARTIAL_LIST } from '../protocol/events';
 import type { NodeRouter } from '../router/node-router';
+import type { SessionInfo } from '../router/routes';
 import { secondsSince, type Metrics } from '../telemetry/metrics';
 import { AgentSession } from './agent-session';
-import { AgentSessions, type SessionInfo } from './agent-sessions';
+import { AgentSessions } from './agent-sessions';
 import { listenSpanMs, partialList, tokenOf } from './handshake';
 
 /** A socket whose agent is known: `agentId` is set by `authorize`. */

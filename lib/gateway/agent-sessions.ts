@@ -1,17 +1,8 @@
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { NodeRouter } from '../router/node-router';
+import type { SessionInfo } from '../router/routes';
 import type { AgentSession } from './agent-session';
-
-/** What an operator sees of a session. */
-export interface SessionInfo {
-  agentId: string;
-  name: string;
-  /** Login, ISO 8601. */
-  since: string;
-  /** Messages on their way to the agent; undefined while its queue is not consumed. */
-  inFlight: number | undefined;
-}
 
 /**
  * The agents connected to this node, at most one session each: a later login takes over. Login and logout of one agent

@@ -44,7 +44,9 @@ export const routesCommand = {
       print(options.json ? JSON.stringify(table) : routesAsText(table));
     } catch (error) {
       if (!(error instanceof Errors.ServiceNotFoundError)) throw error;
-      print('No router in reach: an agent is not part of the mesh, and a server node needs a moment to meet the others.');
+      print(
+        'No router in reach: an agent is not part of the mesh, and a server node needs a moment to meet the others.',
+      );
     }
   },
 };

@@ -1,8 +1,17 @@
 import type { ServiceBroker } from 'moleculer';
-import type { SessionInfo } from '../gateway/agent-sessions';
 import { nodesWith } from '../mesh/nodes';
 import { mapParallel } from '../parallel';
 import type { NodeRouter } from './node-router';
+
+/** What an operator sees of a session. */
+export interface SessionInfo {
+  agentId: string;
+  name: string;
+  /** Login, ISO 8601. */
+  since: string;
+  /** Messages on their way to the agent; undefined while its queue is not consumed. */
+  inFlight: number | undefined;
+}
 
 /** One line of the live routing: where an agent is and what waits for it. */
 export interface Route {

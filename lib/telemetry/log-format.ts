@@ -15,11 +15,20 @@ export function logFormatter(config: LoggerConfig) {
     const message = args.filter((arg) => !isContext(arg)).map(asText);
     const context = args.filter(isContext).reduce<object>((all, one) => ({ ...all, ...one }), {});
     const entry = { time: new Date().toISOString(), level, node: bindings.nodeID, module: bindings.mod };
-    if (config.format === 'json') return [JSON.stringify({ ...entry, message: message.join(' '), ...context })];
+    if (config.format === 'json') return [asJson({ ...entry, message: message.join(' ') }, context)];
     const fields =
       Object.keys(context).length > 0 ? [inspect(context, { colors: config.colors, breakLength: 200 })] : [];
     return [`${entry.time.slice(11)} ${level.toUpperCase().padEnd(5)} ${entry.module ?? ''}:`, ...message, ...fields];
   };
+}
+
+/** What JSON cannot hold (a circle, a BigInt) is told as text: a log call must not throw. */
+function asJson(entry: object, context: object): string {
+  try {
+    return JSON.stringify({ ...entry, ...context });
+  } catch {
+    return JSON.stringify({ ...entry, context: inspect(context, { depth: 2, breakLength: Infinity }) });
+  }
 }
 
 function isContext(arg: unknown): arg is object {

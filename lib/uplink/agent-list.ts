@@ -1,4 +1,4 @@
-import type { PartialRecord } from './uplink-client';
+import type { PartialRecord } from '../agents/agent-record';
 
 /**
  * The agents of a list event: the argument is an array that holds the list; a bare list is taken too. Entries without

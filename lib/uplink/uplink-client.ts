@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { io, type Socket } from 'socket.io-client';
-import type { AgentRecord } from '../agents/agent-record';
+import type { AgentRecord, PartialRecord } from '../agents/agent-record';
 import type { AgentConfig } from '../config/types';
 import { makeToken } from '../crypto/token';
 import { messageOf, RetryableError } from '../errors';
@@ -9,8 +9,6 @@ import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import { FULL_LIST, MESSAGE_DOWN, MESSAGE_UP, PARTIAL_LIST, type AgentAck, type ServerAck } from '../protocol/events';
 import { readList } from './agent-list';
-
-export type PartialRecord = AgentRecord & { deleted?: boolean };
 
 interface UplinkEvents {
   fullList: [AgentRecord[]];

@@ -1,8 +1,7 @@
 import type { Context, ServiceSchema } from 'moleculer';
-import type { AgentRecord } from '../../lib/agents/agent-record';
+import type { AgentRecord, PartialRecord } from '../../lib/agents/agent-record';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
-import type { PartialRecord } from '../../lib/uplink/uplink-client';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 
 /** Who takes part and with which key, as the server last said. */
