@@ -29,7 +29,7 @@ async function main({ once, help, dataDir }: DemoOptions): Promise<void> {
   try {
     await Promise.race([show(world, once), interrupted(), world.death]);
   } finally {
-    progress.close();
+    progress.giveUp();
     await progress.step('stopped', (say) => {
       say('stopping …');
       return world.stop();

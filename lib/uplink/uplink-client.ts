@@ -57,8 +57,8 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     socket.on('connect', () => this.opened());
     socket.on('connect_error', (error) => this.failed(socket, error));
     socket.on('disconnect', (reason) => this.closed(socket, reason));
-    socket.on(FULL_LIST, (data: unknown) => this.emit('fullList', readList(data)));
-    socket.on(PARTIAL_LIST, (data: unknown) => this.emit('partialList', readList(data)));
+    socket.on(FULL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('fullList', agents)));
+    socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
     socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => void this.answer(message, ack));
   }
 
@@ -119,6 +119,12 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const wait = reconnectDelayMs + Math.random() * Math.max(0, reconnectDelayMaxMs - reconnectDelayMs) * 0.5;
     clearTimeout(this.retryTimer);
     this.retryTimer = setTimeout(() => socket.connect(), wait);
+  }
+
+  private listArrived(data: unknown, take: (agents: PartialRecord[]) => void): void {
+    const agents = readList(data);
+    if (agents) take(agents);
+    else this.log.warn('the server sent something that is no agent list; the one from before stays');
   }
 
   private async answer(message: unknown, ack: unknown): Promise<void> {

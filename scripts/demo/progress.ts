@@ -43,11 +43,10 @@ export class Progress {
     this.draw();
   }
 
-  /** Takes the live line away for good. */
-  close(): void {
+  /** Takes what is still under way off the live line: it will not come to its end. */
+  giveUp(): void {
     this.running.clear();
     this.draw();
-    clearInterval(this.timer);
   }
 
   private begin(title: string): void {

@@ -76,8 +76,11 @@ export class Queues {
     return this.drain(queue);
   }
 
+  /** The next operation opens it again. */
   async close(): Promise<void> {
-    await (await this.connecting)?.close();
+    const connection = await this.connecting;
+    this.connecting = undefined;
+    await connection?.close();
   }
 
   private connection(): Promise<ChannelModel> {

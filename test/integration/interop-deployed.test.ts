@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { importPKCS8, SignJWT } from 'jose';
+import type { Socket } from 'socket.io';
+import type { SocketServerService } from '../../mixins/socket-server.mixin';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { startChatbot, type Chatbot, type ChatbotRequest } from '../helpers/chatbot';
 import {
@@ -63,9 +66,11 @@ describe('deployed agents at our server', () => {
   const login = async (...args: Parameters<typeof start>) => (await start(...args)).ready();
 
   it('begin with long polling, upgrade, and get the list as they want it', async () => {
+    const { io } = server.broker.getLocalService('gateway.io') as unknown as SocketServerService;
+    const opened = once(io.engine, 'connection') as Promise<[Socket['conn']]>;
     const agent = await start(theirs);
-    await agent.until(({ connects }) => connects === 1);
-    expect(agent.transport).toBe('polling');
+    const [conn] = await opened;
+    expect(conn.transport.name).toBe('polling');
     await agent.ready();
     await agent.until(({ transport }) => transport === 'websocket');
     expect(agent.lists).toEqual([[[[ours, theirs, third].map(toAgentRecord)], expect.any(String)]]);
@@ -332,15 +337,18 @@ describe('an agent of ours at a deployed server', () => {
     expect(await post(agent.url, chatMessage(theirs.id))).toMatchObject({ status: 200 });
   });
 
-  it.each([[null], ['text'], [{}], [17]])('keeps what it knows when the list is %j', async (junk) => {
-    deployed.emitTo(ours.id, EVENTS.fullList, junk);
-    deployed.emitTo(ours.id, EVENTS.partialList, junk);
-    // What is sent behind it tells that it was read.
-    const message = await sealedMessage(theirs, ours, chatMessage(ours.id).payload);
-    deployed.route(message);
-    await chatbot.waitFor((request) => idOf(request) === message.id);
-    expect(await post(agent.url, chatMessage(theirs.id))).toMatchObject({ status: 200 });
-  });
+  it.each([[null], ['text'], [{}], [17], [[null]], [[[{ id: 7 }]]]])(
+    'keeps what it knows when the list is %j',
+    async (junk) => {
+      deployed.emitTo(ours.id, EVENTS.fullList, junk);
+      deployed.emitTo(ours.id, EVENTS.partialList, junk);
+      // What is sent behind it tells that it was read.
+      const message = await sealedMessage(theirs, ours, chatMessage(ours.id).payload);
+      deployed.route(message);
+      await chatbot.waitFor((request) => idOf(request) === message.id);
+      expect(await post(agent.url, chatMessage(theirs.id))).toMatchObject({ status: 200 });
+    },
+  );
 
   it('tells its chatbot what the server said against a message', async () => {
     deployed.answerWith({ status: 'error', error: 'Recipient agent with ID x not found' });

@@ -31,12 +31,15 @@ describe('tokenOf', () => {
     expect(tokenOf(socket({}, { authorization: `${word} from-header` }))).toBe('from-header');
   });
 
-  it.each([{}, { authorization: '' }, { authorization: 'Bearer ' }, { authorization: 'Basic x' }, { authorization: 'x' }])(
-    'is undefined with neither: %j',
-    (headers) => {
-      expect(tokenOf(socket({}, headers))).toBeUndefined();
-    },
-  );
+  it.each([
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer ' },
+    { authorization: 'Basic x' },
+    { authorization: 'x' },
+  ])('is undefined with neither: %j', (headers) => {
+    expect(tokenOf(socket({}, headers))).toBeUndefined();
+  });
 });
 
 describe('partialList', () => {

@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
 import { ServiceBroker } from 'moleculer';
 import { transporterGuard } from '../../../lib/mesh/transporter-guard';
 
 type Hook = (broker: ServiceBroker) => void;
 const created = transporterGuard.created as Hook;
+const starting = transporterGuard.starting as Hook;
 const stopped = transporterGuard.stopped as Hook;
+
+// Jest's fake timers know nothing of this module; through the global function they do.
+jest.mock('node:timers/promises', () => ({
+  setTimeout: (ms: number, value: unknown) => new Promise((resolve) => globalThis.setTimeout(resolve, ms, value)),
+}));
 
 const close = jest.fn<Promise<void>, []>();
 const connect = jest.fn(() => Promise.resolve());
@@ -46,8 +51,63 @@ describe('a transporter that lost its channel', () => {
     const other = fakeBroker();
     created(other.broker);
     other.fail('failedChannel');
-    await setImmediate(); // an unhandled rejection would end the test
+    await new Promise(setImmediate); // an unhandled rejection would end the test
     expect(close).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a node that starts', () => {
+  const sendLocalNodeInfo = jest.fn(() => Promise.resolve());
+  let connected: () => void;
+  let failed: (error: Error) => void;
+  let connect: () => Promise<void>;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    sendLocalNodeInfo.mockClear();
+    const transit = {
+      discoverer: { sendLocalNodeInfo },
+      connect: () =>
+        new Promise<void>((resolve, reject) => {
+          connected = resolve;
+          failed = reject;
+        }),
+    };
+    starting({ transit } as unknown as ServiceBroker);
+    connect = () => transit.connect();
+  });
+  afterEach(() => void jest.useRealTimers());
+
+  it('waits for the mesh, which knows it by then', async () => {
+    const started = jest.fn();
+    const starts = connect().then(started);
+    await jest.advanceTimersByTimeAsync(2999);
+    expect(started).not.toHaveBeenCalled();
+    connected();
+    await starts;
+    expect(sendLocalNodeInfo).not.toHaveBeenCalled();
+  });
+
+  it('goes on without the mesh after three seconds, and introduces itself once it is there', async () => {
+    const starts = connect();
+    await jest.advanceTimersByTimeAsync(3000);
+    await starts;
+    expect(sendLocalNodeInfo).not.toHaveBeenCalled();
+    connected();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(sendLocalNodeInfo).toHaveBeenCalledTimes(1);
+  });
+
+  it('fails as connecting fails, and after the grace not at all', async () => {
+    const fails = expect(connect()).rejects.toThrow('no');
+    failed(new Error('no'));
+    await fails;
+    const starts = connect();
+    await jest.advanceTimersByTimeAsync(3000);
+    await starts;
+    failed(new Error('no'));
+    await jest.advanceTimersByTimeAsync(0); // an unhandled rejection would end the test
+    expect(sendLocalNodeInfo).not.toHaveBeenCalled();
   });
 });
 
@@ -61,18 +121,17 @@ describe('a node that was stopped', () => {
   });
 });
 
-it('minds no broker without a transporter', async () => {
-  const broker = new ServiceBroker({ logger: false, middlewares: [transporterGuard] });
-  await broker.start();
-  await broker.stop();
-});
-
-it('finds what it mends in a real broker', async () => {
-  const broker = new ServiceBroker({ logger: false, transporter: 'Fake', middlewares: [transporterGuard] });
-  const parts = broker as unknown as { transit: { opts: object; tx: { connect(): unknown } }; localBus: EventEmitter };
-  expect(parts.localBus.listenerCount('$transporter.error')).toBeGreaterThan(0);
-  expect(typeof parts.transit.tx.connect).toBe('function');
-  await broker.start();
-  await broker.stop();
-  expect(parts.transit.opts).toMatchObject({ disableReconnect: true });
-});
+it.each([undefined, 'Fake'])(
+  'finds what it mends in a real broker, or nothing to mend: transporter %s',
+  async (transporter) => {
+    const broker = new ServiceBroker({ logger: false, transporter, middlewares: [transporterGuard] });
+    const { localBus, transit } = broker as unknown as {
+      localBus: EventEmitter;
+      transit?: { opts: object; tx: object };
+    };
+    expect(localBus.listenerCount('$transporter.error')).toBe(1);
+    if (transporter) expect(transit?.tx).toHaveProperty('connect', expect.any(Function));
+    await broker.stop();
+    if (transporter) expect(transit?.opts).toMatchObject({ disableReconnect: true });
+  },
+);

@@ -1,4 +1,4 @@
-import type { ServiceBroker } from 'moleculer';
+import { Errors, type ServiceBroker } from 'moleculer';
 import { routesAsText, routesCommand } from '../../../lib/repl/routes-command';
 import type { Route, RoutingTable } from '../../../lib/router/routes';
 
@@ -64,6 +64,12 @@ describe('the command routes', () => {
     await routesCommand.action(broker, { options: { json: true } });
     expect(JSON.parse(printed)).toEqual(table);
     expect(printed.endsWith('}\n')).toBe(true);
+  });
+
+  it('says so when there is no router to ask', async () => {
+    call.mockRejectedValueOnce(new Errors.ServiceNotFoundError({ action: 'router.routes' }));
+    await routesCommand.action(broker, { options: {} });
+    expect(printed).toMatch(/^No router in reach: .*\n$/);
   });
 
   it('fails as the action fails, and prints nothing', async () => {

@@ -169,6 +169,26 @@ describe('a message that is refused', () => {
     expect(failures()[0]?.id).toBe('my-id');
   });
 
+  it('makes validation-failures exist when there is none, and lies there', async () => {
+    publisher.failNext(new UnroutableError('validation-failures'));
+    await expect(acceptMessage({})).resolves.toMatchObject({ status: 'error' });
+    expect(declared).toEqual(['validation-failures']);
+    expect(failures()).toHaveLength(1);
+  });
+
+  it('is one that nests too deeply to be printed, and is filed without its content', async () => {
+    let deep: unknown = 'x';
+    for (let level = 0; level < 20_000; level++) deep = [deep];
+    const answer = await acceptMessage({ ...valid, deep });
+    expect(answer).toEqual({ status: 'error', error: 'Message validation failed' });
+    expect(failures()).toMatchObject([{ id: valid.id, errors: [{ type: 'UNKNOWN' }], message: null }]);
+  });
+
+  it('is filed as null when it is nothing at all', async () => {
+    await acceptMessage(undefined);
+    expect(failures()[0]).toHaveProperty('message', null);
+  });
+
   it('is refused all the same when it cannot be filed', async () => {
     publisher.failNext(BROKER_GONE);
     await expect(acceptMessage({})).resolves.toEqual({ status: 'error', error: 'Validation failed' });

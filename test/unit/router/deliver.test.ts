@@ -278,6 +278,17 @@ describe('a body that is no message', () => {
     },
   );
 
+  it('is told from a message that cannot be sent, which is dead-lettered at once as well', async () => {
+    context.send = () => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    const message = consumed();
+    await start(message);
+    const headers = { 'x-dmr-reason': 'UNSENDABLE', 'x-dmr-tries': 0 };
+    expect(publisher.confirmed).toEqual([{ queue: DLQ, body: message.content, messageId: envelope.id, headers }]);
+    expect(settled).toHaveBeenCalledWith('ack');
+  });
+
   it('needs no id', async () => {
     const message = consumed('{');
     message.properties.messageId = undefined;

@@ -78,7 +78,10 @@ describe('json', () => {
     ['a number that JSON lacks', { count: 1n }],
     ['a member that throws', { toJSON: () => raise('no JSON') }],
   ])('survives a context with %s: what is logged must not end what it is about', (_what, context) => {
-    expect(line('still there', context)).toMatchObject({ message: 'still there', context: expect.any(String) as unknown });
+    expect(line('still there', context)).toMatchObject({
+      message: 'still there',
+      context: expect.any(String) as unknown,
+    });
   });
 });
 

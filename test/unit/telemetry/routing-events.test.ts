@@ -24,11 +24,7 @@ const HAPPENINGS: [string, (events: RoutingEvents) => void, Record<string, numbe
     { 'dmr_messages_refused_total{reason="BROKER_UNAVAILABLE"}': 1 },
   ],
   ['sent', (events) => events.sent(message, 1, undefined), {}],
-  [
-    'sent again',
-    (events) => events.sent(message, 2, 'NO_ACK'),
-    { 'dmr_messages_retried_total{reason="NO_ACK"}': 1 },
-  ],
+  ['sent again', (events) => events.sent(message, 2, 'NO_ACK'), { 'dmr_messages_retried_total{reason="NO_ACK"}': 1 }],
   ['delivered', (events) => events.delivered(message, 1), { dmr_messages_delivered_total: 1 }],
   ['rejected', (events) => events.rejected(message, errors), {}],
   [

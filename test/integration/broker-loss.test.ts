@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { dlqName } from '../../lib/amqp/topology';
+import { startCentOps, type CentOps } from '../helpers/centops';
+import { startChatbot, type Chatbot } from '../helpers/chatbot';
+import { DeployedAgent, sealDeployed, type Envelope } from '../helpers/deployed-agent';
+import { eventually } from '../helpers/eventually';
+import { makeIdentity } from '../helpers/keys';
+import { startAgent, startServerNode, untilHealthy, type AgentNode, type ServerNode } from '../helpers/mesh';
+import { Queues } from '../helpers/queues';
+import { useVhost } from '../helpers/rabbitmq';
+
+const { amqp, management } = useVhost();
+
+/** Three of the router and the one of the mesh. */
+const CONNECTIONS = 4;
+const BACK_WITHIN_MS = 10_000;
+
+describe('the loss of every broker connection while messages flow', () => {
+  const identities = [makeIdentity('Sender A'), makeIdentity('Sender B')];
+  const police = makeIdentity('Police, deployed');
+  const tax = makeIdentity('Tax Office, ours');
+  const queues = new Queues(amqp);
+  let centOps: CentOps;
+  let server: ServerNode;
+  let chatbot: Chatbot;
+  let ours: AgentNode;
+  let deployed: DeployedAgent;
+  let senders: DeployedAgent[];
+
+  /** What a sender was told about each of its messages; an Error where it was told nothing. */
+  const told = new Map<string, unknown>();
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => void unhandled.push(error);
+
+  beforeAll(async () => {
+    process.on('unhandledRejection', note);
+    centOps = await startCentOps([...identities, police, tax]);
+    server = await startServerNode(amqp, centOps.url);
+    chatbot = await startChatbot();
+    ours = await startAgent(tax, server.url, chatbot.url);
+    deployed = await (await DeployedAgent.start({ url: server.url, identity: police })).ready();
+    const start = (identity: (typeof identities)[0]) =>
+      DeployedAgent.start({ url: server.url, identity, ackTimeoutMs: 5000 });
+    senders = await Promise.all(identities.map(async (identity) => (await start(identity)).ready()));
+  });
+
+  afterAll(async () => {
+    for (const agent of [deployed, ...(senders ?? [])]) agent?.close();
+    await ours?.stop();
+    await server?.stop();
+    await chatbot?.close();
+    await centOps?.close();
+    await queues.close();
+    process.off('unhandledRejection', note);
+  });
+
+  /** Every sender sends to both recipients in turn, each message after the answer to the one before. */
+  function startTraffic(): { stop: () => Promise<void> } {
+    let stopped = false;
+    const send = async (sender: DeployedAgent, privateKeyPem: string) => {
+      const seal = (publicKeyPem: string) => sealDeployed({ from: sender.id }, privateKeyPem, publicKeyPem);
+      const recipients = [
+        { id: police.id, payload: await seal(police.publicKeyPem) },
+        { id: tax.id, payload: await seal(tax.publicKeyPem) },
+      ];
+      while (!stopped) {
+        for (const { id: recipientId, payload } of recipients) {
+          const ids = { id: randomUUID(), senderId: sender.id, recipientId };
+          const envelope: Envelope = { ...ids, type: 'ChatMessage', timestamp: new Date().toISOString(), payload };
+          told.set(envelope.id, await sender.emitRaw(envelope).catch((error: unknown) => error));
+        }
+        // Leaves the one thread that all of them share some air.
+        await pause(2);
+      }
+    };
+    const running = senders.map((sender, index) => send(sender, identities[index]?.privateKeyPem ?? ''));
+    return {
+      stop: async () => {
+        stopped = true;
+        await Promise.all(running);
+      },
+    };
+  }
+
+  /** Asks for the health again and again. */
+  function watchHealth(): { statuses: Set<number>; stop: () => Promise<void> } {
+    const statuses = new Set<number>();
+    let stopped = false;
+    const watch = async () => {
+      while (!stopped) {
+        const response = await fetch(`${server.url}/v1/health`);
+        await response.body?.cancel();
+        statuses.add(response.status);
+        // The shortest wait before a reconnect is more than ten times as long.
+        await pause(10);
+      }
+    };
+    const running = watch();
+    return {
+      statuses,
+      stop: async () => {
+        stopped = true;
+        await running;
+      },
+    };
+  }
+
+  const accepted = () => [...told].filter(([, ack]) => isOk(ack)).map(([id]) => id);
+  const arrived = () =>
+    new Set([
+      ...deployed.messages.map(({ envelope }) => envelope.id),
+      ...chatbot.received.map(({ body }) => (body as Envelope).id),
+    ]);
+
+  it.each([1, 2])('is mended unattended, time %i', async () => {
+    const traffic = startTraffic();
+    const before = accepted().length;
+    await eventually(() => accepted().length > before + 50);
+    const health = watchHealth();
+    await eventually(() => health.statuses.has(200));
+
+    await management.closeConnections(CONNECTIONS);
+    const closedAt = Date.now();
+    await eventually(() => health.statuses.has(503));
+    for (const { id } of [police, tax]) {
+      await eventually(async () => (await queues.look(id))?.consumers === 1, { timeoutMs: BACK_WITHIN_MS });
+    }
+    expect(Date.now() - closedAt).toBeLessThan(BACK_WITHIN_MS);
+    await untilHealthy(server.url);
+    const after = accepted().length;
+    await eventually(() => accepted().length > after + 50);
+    await traffic.stop();
+    await health.stop();
+    expect([...health.statuses].sort()).toEqual([200, 503]);
+    expect(await management.connections()).toHaveLength(CONNECTIONS + 1); // and the one of this test
+    await queues.close();
+  });
+
+  it('loses no message that a sender was told is accepted', async () => {
+    const lost = () => accepted().filter((id) => !arrived().has(id));
+    await eventually(() => expect(lost()).toEqual([]));
+    expect(accepted().length).toBeGreaterThan(200);
+  });
+
+  it('is told to senders as an error or not at all felt by them, but never left without an answer', () => {
+    const others = [...told.values()].filter((ack) => !isOk(ack));
+    for (const ack of others) expect(ack).toEqual({ status: 'error', error: expect.stringMatching(/./) as unknown });
+  });
+
+  it('hands no message to the chatbot of an agent of ours twice', () => {
+    const ids = chatbot.received.map(({ body }) => (body as Envelope).id);
+    expect(ids).toHaveLength(new Set(ids).size);
+  });
+
+  it('drops no agent, leaves nothing behind in a queue and throws nothing', async () => {
+    for (const agent of [deployed, ...senders]) expect(agent).toMatchObject({ connects: 1, disconnects: [] });
+    deployed.close();
+    expect(await queues.leftAfterConsumer(police.id)).toEqual([]);
+    for (const { id } of [police, tax]) expect(await queues.drain(dlqName(id))).toEqual([]);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+function isOk(ack: unknown): boolean {
+  return (ack as { status?: unknown } | null)?.status === 'ok';
+}

@@ -1,0 +1,115 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'socket.io';
+import type { AgentRecord } from '../../../lib/agents/agent-record';
+import { AgentSession } from '../../../lib/gateway/agent-session';
+import { FULL_LIST, MESSAGE_DOWN } from '../../../lib/protocol/events';
+import type { StoredEnvelope } from '../../../lib/protocol/envelope';
+
+const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
+const LISTEN_MS = 320_000;
+
+const agents = [{ id: AGENT, name: 'beta' }] as AgentRecord[];
+const envelope = { id: 'x', payload: 'sealed' } as StoredEnvelope;
+
+/** As much of a socket as a session touches. */
+class FakeSocket {
+  readonly conn = new EventEmitter();
+  readonly emitted: unknown[][] = [];
+  readonly disconnect = jest.fn();
+  connected = true;
+  /** Runs within each emit, as a free transport does. */
+  whileEmitting: () => void = () => undefined;
+
+  emit(...args: unknown[]): void {
+    this.emitted.push(args);
+    this.whileEmitting();
+  }
+
+  /** The agent answers its nth message. */
+  acknowledge(index: number, ack: unknown): void {
+    (this.emitted[index]?.[2] as (ack: unknown) => void)(ack);
+  }
+}
+
+let socket: FakeSocket;
+let session: AgentSession;
+let counted: string[];
+
+beforeEach(() => {
+  socket = new FakeSocket();
+  counted = [];
+  session = new AgentSession(AGENT, socket as unknown as Socket, LISTEN_MS, (event) => counted.push(event));
+});
+
+describe('the list', () => {
+  it('is one argument, an array that holds the list', async () => {
+    socket.whileEmitting = () => socket.conn.emit('drain');
+    await session.sendFullList(agents, 0);
+    expect(socket.emitted).toEqual([[FULL_LIST, [agents]]]);
+    expect(counted).toEqual([FULL_LIST]);
+  });
+
+  it('is not done before the transport has taken it', async () => {
+    const done = jest.fn();
+    const sending = session.sendFullList(agents, 0).then(done);
+    await new Promise(setImmediate);
+    expect(done).not.toHaveBeenCalled();
+    socket.conn.emit('drain');
+    await sending;
+    expect(socket.conn.listenerCount('drain')).toBe(0);
+  });
+
+  it('is not done before the agent had its time to read it', async () => {
+    socket.whileEmitting = () => socket.conn.emit('drain');
+    const before = performance.now();
+    await session.sendFullList(agents, 50);
+    expect(performance.now() - before).toBeGreaterThanOrEqual(49); // a timer may be early by a fraction
+  });
+
+  it('is given up when the transport takes nothing', async () => {
+    const timeout = jest.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
+    await session.sendFullList(agents, 0);
+    expect(timeout).toHaveBeenCalledWith(5000);
+    timeout.mockRestore();
+  });
+});
+
+describe('a message down', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it.each([{ status: 'ok' }, null, undefined, 'text'])('brings the ack %j back as it is', (ack) => {
+    const answer = jest.fn();
+    session.send(envelope, answer);
+    expect(socket.emitted[0]?.slice(0, 2)).toEqual([MESSAGE_DOWN, envelope]);
+    expect(counted).toEqual([MESSAGE_DOWN]);
+    socket.acknowledge(0, ack);
+    expect(answer.mock.calls).toEqual([[ack]]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is listened to for as long as an ack can matter, each on its own', () => {
+    const [first, second] = [jest.fn(), jest.fn()];
+    session.send(envelope, first);
+    jest.advanceTimersByTime(LISTEN_MS - 1);
+    session.send(envelope, second);
+    socket.acknowledge(0, 1);
+    jest.advanceTimersByTime(LISTEN_MS);
+    socket.acknowledge(1, 2);
+    expect(first).toHaveBeenCalledWith(1);
+    expect(second).not.toHaveBeenCalled();
+  });
+});
+
+describe('the session', () => {
+  it('is open while its socket is', () => {
+    expect(session.isOpen).toBe(true);
+    socket.connected = false;
+    expect(session.isOpen).toBe(false);
+  });
+
+  it('drops the connection with the socket', () => {
+    session.drop();
+    expect(socket.disconnect).toHaveBeenCalledWith(true);
+  });
+});
