@@ -55,17 +55,30 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
           this.nodeRouter.takeSnapshot(ctx.params);
         },
       },
+      /** What changed while this node was cut off was announced without it. */
+      '$transporter.connected': {
+        handler(this: NodeRouterService) {
+          if (this.askTimer) void this.askForSnapshot();
+        },
+      },
     },
     methods: {
-      /** Asks until a list is there: config-sync may start later, here or on another node. */
+      /**
+       * Asks every config-sync of the mesh until a list is there: one that cannot reach CentOps has none, but its
+       * neighbour may. The newest counts.
+       */
       async askForSnapshot(this: NodeRouterService): Promise<void> {
         try {
-          const [anybody] = nodesWith(this.broker, 'config-sync');
-          const ask = () => this.broker.call<AgentSnapshot | null, object>('config-sync.snapshot', {});
-          const snapshot = anybody ? await ask() : null;
-          if (snapshot) this.nodeRouter.takeSnapshot(snapshot);
+          for (const nodeID of nodesWith(this.broker, 'config-sync')) {
+            const snapshot = await this.broker.call<AgentSnapshot | null, object>(
+              'config-sync.snapshot',
+              {},
+              { nodeID },
+            );
+            if (snapshot) this.nodeRouter.takeSnapshot(snapshot);
+          }
         } catch {
-          // it left just now, or is busy with its first fetch
+          // one left just now; the next round asks again
         }
         if (this.nodeRouter.directory.ready || !this.askTimer) return;
         this.askTimer = setTimeout(() => void this.askForSnapshot(), ASK_EVERY_MS);

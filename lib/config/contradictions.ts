@@ -16,6 +16,15 @@ type Contradictions = { readonly [R in VariableRole]?: readonly Contradiction<R>
 const NO_STAND_IN = 'false where ENVIRONMENT is production';
 const NOT_PRODUCTION = 'development: the stand-ins answer for others and never run in production';
 
+/** The pauses double from the first to the longest; see backoffMs. */
+function longestDeliveryMs(v: RoleValues<'server'>): number {
+  let total = v.MESSAGE_DELIVERY_TIMEOUT_MS * v.MESSAGE_DELIVERY_MAX_TRIES;
+  for (let pause = 1; pause < v.MESSAGE_DELIVERY_MAX_TRIES && total < 2 ** 31; pause++) {
+    total += Math.min(v.MESSAGE_RETRY_DELAY_MAX_MS, v.MESSAGE_RETRY_DELAY_MS * 2 ** Math.min(pause - 1, 30));
+  }
+  return total;
+}
+
 /** Every contradiction that ends the load, by role. */
 export const CONTRADICTIONS: Contradictions = {
   server: [
@@ -34,6 +43,11 @@ export const CONTRADICTIONS: Contradictions = {
       wants: 'at most MESSAGE_RETRY_DELAY_MAX_MS',
       limit: 'MESSAGE_RETRY_DELAY_MAX_MS',
       found: (v) => v.MESSAGE_RETRY_DELAY_MS > v.MESSAGE_RETRY_DELAY_MAX_MS,
+    },
+    {
+      variable: 'MESSAGE_DELIVERY_MAX_TRIES',
+      wants: 'all tries with their pauses to end within 25 minutes: RabbitMQ takes the channel away after 30',
+      found: (v) => longestDeliveryMs(v) > 25 * 60_000,
     },
     {
       variable: 'MSW_ENABLED',

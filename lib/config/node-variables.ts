@@ -38,7 +38,7 @@ export const AMQP_VARIABLES = {
   RABBITMQ_DEFAULT_PASS: { doc: 'Password at RabbitMQ.', rule: text('a password'), required: true, secret: true },
   RABBITMQ_DEFAULT_VHOST: { doc: 'Virtual host at RabbitMQ.', rule: text('a virtual host'), default: '/' },
   RABBITMQ_DEFAULT_MANAGEMENT_UI_URI: {
-    doc: 'Management interface of RabbitMQ, for the monitor alone; never on the message path.',
+    doc: 'Management interface of RabbitMQ; taken so that deployed manifests fit, and not used: counts come over AMQP.',
     rule: httpUrl(),
     example: 'http://localhost:15672',
   },

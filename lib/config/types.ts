@@ -22,7 +22,7 @@ export interface AmqpConfig {
   vhost: string;
   /** Upper bound of the back-off between two connection attempts, ms. */
   reconnectMaxMs: number;
-  /** Management interface, for the monitor alone; never on the message path. */
+  /** Management interface; nothing uses it. */
   managementUri?: string;
 }
 

@@ -12,19 +12,23 @@ import { AgentSession } from './agent-session';
 import { AgentSessions } from './agent-sessions';
 import { listenSpanMs, partialList, tokenOf } from './handshake';
 
-/** A socket whose agent is known: `agentId` is set by `authorize`. */
+/** A socket whose agent is known: `authorize` says which, and with which key it logged in. */
 export interface AgentSocket extends Socket {
-  data: { agentId: string };
+  data: { agentId: string; certificate: string | undefined };
 }
+
+const REPEAT_WARNING_MS = 60_000;
+const MAX_REFUSALS = 1000;
 
 /** What happens on the sockets of one node: login, messages up, lists and messages down. */
 export class AgentGateway {
   private readonly sessions: AgentSessions;
+  private readonly refusals = new Set<string>();
 
   constructor(
     private readonly config: ServerConfig,
     private readonly router: NodeRouter,
-    dropElsewhere: (agentId: string, since: number) => Promise<void>,
+    dropElsewhere: (agentId: string) => Promise<void>,
     private readonly metrics: Metrics,
     private readonly log: Log,
   ) {
@@ -40,9 +44,9 @@ export class AgentGateway {
     return this.sessions.list();
   }
 
-  /** Drops the agent's socket here if its login was before `before` (ms since the epoch); true when there was one. */
-  drop(agentId: string, before?: number): boolean {
-    return this.sessions.drop(agentId, before);
+  /** Drops the agent's socket here; resolves when its queue is no longer consumed here, true when there was one. */
+  drop(agentId: string): Promise<boolean> {
+    return this.sessions.drop(agentId);
   }
 
   /** Finds out which agent this is; what it throws is an error that may be shown to the agent. */
@@ -51,18 +55,31 @@ export class AgentGateway {
       const { directory } = this.router;
       if (!directory.ready) throw new TokenError('the agent list is not there yet, try again');
       const maxAgeMs = this.config.socket.tokenMaxAgeMs;
-      socket.data.agentId = await verifyToken(tokenOf(socket), (id) => directory.keyOf(id), maxAgeMs);
+      const agentId = await verifyToken(tokenOf(socket), (id) => directory.keyOf(id), maxAgeMs);
+      socket.data = { agentId, certificate: directory.get(agentId)?.authenticationCertificate };
     } catch (error) {
       const [code, text] = error instanceof DmrError ? [error.code, error.message] : ['INTERNAL', 'Login failed'];
       this.metrics.inc('dmr_socket_errors_total');
-      this.log.warn('login refused', { event: 'login-refused', code, why: messageOf(error) });
+      this.logRefusal(socket, code, messageOf(error));
       throw Object.assign(new Error(text), { data: { code } });
     }
   }
 
+  /** An agent with a wrong key tries for ever: the first refusal of its kind is a warning, those of the next minute not. */
+  private logRefusal(socket: AgentSocket, code: string, why: string): void {
+    const key = `${socket.handshake.address} ${why}`;
+    const level = this.refusals.has(key) ? 'debug' : 'warn';
+    if (this.refusals.size === 0) setTimeout(() => this.refusals.clear(), REPEAT_WARNING_MS).unref();
+    if (this.refusals.size < MAX_REFUSALS) this.refusals.add(key);
+    this.log[level]('login refused', { event: 'login-refused', code, why, address: socket.handshake.address });
+  }
+
   /** Takes an authorized socket in. */
   connected(socket: AgentSocket): void {
-    const { agentId } = socket.data;
+    const { agentId, certificate } = socket.data;
+    // The list may have changed since: whoever left it, or got another key, was not there to be dropped.
+    const listed = this.router.directory.get(agentId)?.authenticationCertificate;
+    if (listed === undefined || listed !== certificate) return void socket.disconnect(true);
     const onSend = (event: string) => this.countSent(event, 1);
     const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend);
     socket.on('disconnect', () => this.disconnected(session));
@@ -92,7 +109,7 @@ export class AgentGateway {
 
   /** Agents that left or got another key lose their socket; everybody hears what changed. */
   agentsChanged(namespace: Namespace, diff: AgentDiff): void {
-    for (const { id } of [...diff.removed, ...diff.rekeyed]) this.sessions.drop(id);
+    for (const { id } of [...diff.removed, ...diff.rekeyed]) void this.sessions.drop(id);
     namespace.emit(PARTIAL_LIST, [partialList(diff)]);
     this.countSent(PARTIAL_LIST, this.sessions.size);
   }

@@ -10,7 +10,7 @@ const FLUSH_TIMEOUT_MS = 5000;
 
 /** One login of one agent: its socket from the handshake to the disconnect. */
 export class AgentSession {
-  /** Login, ms since the epoch; of two sessions of one agent the later wins. */
+  /** Login, ms since the epoch. */
   readonly since = Date.now();
 
   constructor(

@@ -16,7 +16,7 @@ export class AgentSessions {
     private readonly router: NodeRouter,
     private readonly listGraceMs: number,
     /** Drops sessions of this agent on other nodes. */
-    private readonly dropElsewhere: (agentId: string, since: number) => Promise<void>,
+    private readonly dropElsewhere: (agentId: string) => Promise<void>,
     private readonly log: Log,
   ) {}
 
@@ -44,7 +44,7 @@ export class AgentSessions {
     this.sessions.set(agentId, session);
     return this.inTurn(agentId, async () => {
       await this.router.detach(agentId);
-      await this.dropElsewhere(agentId, session.since);
+      await this.dropElsewhere(agentId);
       await session.sendFullList(this.router.directory.list(), this.listGraceMs);
       if (session.isOpen) await this.router.attach(agentId, session.send);
     });
@@ -60,12 +60,12 @@ export class AgentSessions {
     });
   }
 
-  /** Drops the agent's session if it began before `before` (ms since the epoch); true when there was one. */
-  drop(agentId: string, before = Infinity): boolean {
+  /** Drops the agent's session; resolves when its queue is no longer consumed here, true when there was one. */
+  async drop(agentId: string): Promise<boolean> {
     const session = this.sessions.get(agentId);
-    if (!session || session.since >= before) return false;
-    session.drop();
-    return true;
+    session?.drop();
+    await this.turns.get(agentId);
+    return session !== undefined;
   }
 
   /** Resolves when every login and logout that has begun is through. */

@@ -17,3 +17,13 @@ export function nodesWith(broker: ServiceBroker, service: string): string[] {
     .map((node) => node.id)
     .sort();
 }
+
+interface Connection {
+  transit?: { connected: boolean; tx: { connected: boolean; channel: unknown } };
+}
+
+/** Whether the node can speak to the others: `transit.connected` alone stays true when the connection is lost. */
+export function meshConnected(broker: ServiceBroker): boolean {
+  const { transit } = broker as unknown as Connection;
+  return transit === undefined || (transit.connected && transit.tx.connected && Boolean(transit.tx.channel));
+}

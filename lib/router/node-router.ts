@@ -116,6 +116,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     await this.pause(agentId);
   }
 
+  /** Whether the agent's socket is on this node. */
+  holds(agentId: string): boolean {
+    return this.sockets.has(agentId);
+  }
+
   /** Stops consuming while the socket stays; true when it was consuming. */
   async pause(agentId: string): Promise<boolean> {
     const consumer = this.consumers.get(agentId);
@@ -207,9 +212,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
 
   private async declareOne(queue: QueueDefinition): Promise<void> {
     const result = await declareQueue(this.admin, queue);
-    if (result.state === 'declared' || this.asIs.has(queue.name)) return;
-    this.asIs.add(queue.name);
+    const known = this.asIs.has(queue.name);
+    if (result.state === 'declared') this.asIs.delete(queue.name);
+    else this.asIs.add(queue.name);
     this.metrics.set('dmr_queues_as_is', this.asIs.size);
+    if (result.state === 'declared' || known) return;
     this.log.warn(`queue ${queue.name} exists with other arguments and is used as it is: ${result.reason}`);
   }
 }

@@ -61,6 +61,11 @@ export async function routingTable(broker: ServiceBroker, router: NodeRouter, ag
   return { routes: routes.sort((a, b) => a.name.localeCompare(b.name)), silentNodes };
 }
 
+/** The node that holds the agent's socket; undefined when none does. */
+export async function nodeOf(broker: ServiceBroker, agentId: string): Promise<string | undefined> {
+  return (await askGateways(broker)).placed.get(agentId)?.node;
+}
+
 async function askGateways(broker: ServiceBroker) {
   const placed = new Map<string, Placed>();
   const silentNodes: string[] = [];

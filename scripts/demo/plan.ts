@@ -32,13 +32,13 @@ function baseEnv(caller: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 /** The variables by which a node joins the mesh. */
-export function brokerEnv(broker: ProvidedBroker, vhost: string): Record<string, string> {
+export function brokerEnv(broker: ProvidedBroker): Record<string, string> {
   return {
     RABBITMQ_DEFAULT_HOST: broker.host,
     RABBITMQ_DEFAULT_PORT: String(broker.port),
     RABBITMQ_DEFAULT_USER: broker.user,
     RABBITMQ_DEFAULT_PASS: broker.password,
-    RABBITMQ_DEFAULT_VHOST: vhost,
+    RABBITMQ_DEFAULT_VHOST: broker.vhost,
     ...(broker.managementUrl && { RABBITMQ_DEFAULT_MANAGEMENT_UI_URI: broker.managementUrl }),
   };
 }

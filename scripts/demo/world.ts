@@ -56,7 +56,7 @@ export class World {
     this.lock = await this.takeFolder();
     // A broker is mostly waiting at its start, the rest mostly computing: side by side.
     const [broker, plan] = await Promise.all([this.startBroker(), this.startStandIns()]);
-    const variables = brokerEnv(broker, this.vhostOf(broker));
+    const variables = brokerEnv(broker);
     writeSecret(this.envFile, envFile({ ...variables, LOGGER_LOG_LEVELS: 'error,warn' }));
     await Promise.all([
       this.progress.step('server', () => this.fleet.start([plan.server(variables)])),
@@ -111,10 +111,6 @@ export class World {
       if (host) say(`Using the configured RabbitMQ at ${host}${port ? `:${port}` : ''} …`);
       return (this.broker = await provideBroker({ ...options, say }));
     });
-  }
-
-  private vhostOf(broker: ProvidedBroker): string {
-    return (broker.kind === 'configured' && this.settings.env['RABBITMQ_DEFAULT_VHOST']) || broker.vhost;
   }
 
   private async startStandIns(): Promise<DemoPlan> {

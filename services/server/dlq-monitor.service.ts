@@ -77,7 +77,8 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
         metrics.set('dmr_validation_failures_messages', failures?.messages ?? 0);
         const speaks = nodesWith(this.broker, 'dlq-monitor')[0] === this.broker.nodeID;
         for (const count of counts) {
-          const before = this.last.get(count.queue) ?? 0;
+          // What lay there before this node began to look has not grown under its eyes.
+          const before = this.last.get(count.queue) ?? count.messages;
           this.last.set(count.queue, count.messages);
           if (count.messages <= before || !speaks) continue;
           this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });

@@ -4,7 +4,7 @@ import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { AgentGateway, type AgentSocket } from '../../lib/gateway/agent-gateway';
 import { operationsRoute, type HealthPart } from '../../lib/http/operations-route';
-import { nodesWith } from '../../lib/mesh/nodes';
+import { meshConnected, nodesWith } from '../../lib/mesh/nodes';
 import { MESSAGE_UP } from '../../lib/protocol/events';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
@@ -16,7 +16,7 @@ const TAKE_OVER_TIMEOUT_MS = 1000;
 interface GatewayService extends NodeRouterService, SocketServerService {
   gateway: AgentGateway;
   agents: Namespace;
-  dropElsewhere(agentId: string, since: number): Promise<void>;
+  dropElsewhere(agentId: string): Promise<void>;
 }
 
 const messageUp = {
@@ -42,12 +42,12 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
           return this.gateway.list();
         },
       },
-      /** Drops an agent's socket on this node; `before`: only a login earlier than that, ms since the epoch. */
+      /** Drops an agent's socket on this node and answers when its queue is no longer consumed here. */
       drop: {
         visibility: 'public',
-        params: { agentId: 'uuid', before: { type: 'number', optional: true } },
-        handler(this: GatewayService, ctx: Context<{ agentId: string; before?: number }>) {
-          return this.gateway.drop(ctx.params.agentId, ctx.params.before);
+        params: { agentId: 'uuid' },
+        handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+          return this.gateway.drop(ctx.params.agentId);
         },
       },
     },
@@ -57,11 +57,10 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
         return this.gateway.authorize(socket);
       },
 
-      async dropElsewhere(this: GatewayService, agentId: string, since: number) {
+      async dropElsewhere(this: GatewayService, agentId: string) {
         const others = nodesWith(this.broker, 'gateway.io').filter((nodeID) => nodeID !== this.broker.nodeID);
         const options = { timeout: TAKE_OVER_TIMEOUT_MS, retries: 0 };
-        const drop = (nodeID: string) =>
-          this.broker.call('gateway.io.drop', { agentId, before: since }, { ...options, nodeID });
+        const drop = (nodeID: string) => this.broker.call('gateway.io.drop', { agentId }, { ...options, nodeID });
         await Promise.allSettled(others.map(drop)); // a node that does not answer must not keep the agent out
       },
 
@@ -71,12 +70,12 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
         return {
           broker: { ok: Object.values(broker).every(Boolean), ...broker },
           agents: { ok: directory.ready, known: directory.size, connected: this.gateway.size },
-          mesh: { ok: this.broker.transit?.connected ?? true },
+          mesh: { ok: meshConnected(this.broker) },
         };
       },
     },
     created(this: GatewayService) {
-      const elsewhere = (agentId: string, since: number) => this.dropElsewhere(agentId, since);
+      const elsewhere = (agentId: string) => this.dropElsewhere(agentId);
       this.gateway = new AgentGateway(config, this.nodeRouter, elsewhere, metricsOf(this.broker), this.logger);
     },
     started(this: GatewayService) {

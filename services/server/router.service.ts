@@ -1,10 +1,10 @@
-import type { Context, ServiceSchema } from 'moleculer';
+import type { Context, ServiceActionsSchema, ServiceSchema } from 'moleculer';
 import type { AgentDiff } from '../../lib/agents/agent-record';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { FinalError, messageOf } from '../../lib/errors';
 import { Retirement } from '../../lib/router/retirement';
-import { routingTable } from '../../lib/router/routes';
+import { nodeOf, routingTable } from '../../lib/router/routes';
 import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
 
 const RETIRE_EVERY_MS = 60_000;
@@ -13,71 +13,74 @@ interface RouterService extends NodeRouterService {
   retirement: Retirement;
   retireTimer: NodeJS.Timeout;
   agentsChanged(diff: AgentDiff): Promise<void>;
+  atSocket(ctx: AgentContext, action: string, here: (agentId: string) => Promise<unknown>): Promise<unknown>;
   knownAgent(agentId: string): void;
 }
 
 type AgentContext = Context<{ agentId: string }>;
 const agentParams = { agentId: 'uuid' };
 
+const actions: ServiceActionsSchema = {
+  /** Declares the queue and the dead-letter queue of a listed agent. */
+  declare: {
+    visibility: 'public',
+    params: agentParams,
+    async handler(this: RouterService, { params: { agentId } }: AgentContext) {
+      this.knownAgent(agentId);
+      await this.nodeRouter.declare(agentId);
+    },
+  },
+  /** Puts an envelope into its recipient's queue, by the same steps and with the same answers as an agent's. */
+  publish: {
+    visibility: 'public',
+    params: { envelope: 'object' },
+    handler(this: RouterService, { params: { envelope } }: Context<{ envelope: { senderId?: unknown } }>) {
+      return this.nodeRouter.accept(String(envelope.senderId), envelope);
+    },
+  },
+  /** Consumes the queue of an agent again, on the node that holds its socket, after it was detached. */
+  attach: {
+    visibility: 'public',
+    params: agentParams,
+    handler(this: RouterService, ctx: AgentContext) {
+      return this.atSocket(ctx, 'router.attach', (agentId) => this.nodeRouter.resume(agentId));
+    },
+  },
+  /** Stops consuming the queue of an agent; what is in flight goes back, its socket stays where it is. */
+  detach: {
+    visibility: 'public',
+    params: agentParams,
+    handler(this: RouterService, ctx: AgentContext) {
+      return this.atSocket(ctx, 'router.detach', (agentId) => this.nodeRouter.pause(agentId));
+    },
+  },
+  /** Takes the queues of an agent that left CentOps out of use, see Retirement. */
+  retire: {
+    visibility: 'public',
+    params: agentParams,
+    handler(this: RouterService, { params: { agentId } }: AgentContext) {
+      if (this.nodeRouter.directory.get(agentId)) {
+        throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps; remove it there first`);
+      }
+      return this.retirement.begin(agentId);
+    },
+  },
+  /** The live routing of the whole mesh. */
+  routes: {
+    visibility: 'public',
+    params: { agentId: { type: 'uuid', optional: true } },
+    handler(this: RouterService, { params: { agentId } }: Context<{ agentId?: string }>) {
+      return routingTable(this.broker, this.nodeRouter, agentId);
+    },
+  },
+};
+
 /** Manages the queues of the agents: every step of their life is an action. */
 export function routerService(config: ServerConfig): ServiceSchema {
   return defineService<RouterService>({
     name: 'router',
     mixins: [nodeRouterMixin(config)],
-    actions: {
-      /** Declares the queue and the dead-letter queue of a listed agent. */
-      declare: {
-        visibility: 'public',
-        params: agentParams,
-        async handler(this: RouterService, { params: { agentId } }: AgentContext) {
-          this.knownAgent(agentId);
-          await this.nodeRouter.declare(agentId);
-        },
-      },
-      /** Puts an envelope into its recipient's queue, by the same steps and with the same answers as an agent's. */
-      publish: {
-        visibility: 'public',
-        params: { envelope: 'object' },
-        handler(this: RouterService, { params: { envelope } }: Context<{ envelope: { senderId?: unknown } }>) {
-          return this.nodeRouter.accept(String(envelope.senderId), envelope);
-        },
-      },
-      /** Consumes the queue of an agent whose socket is on this node, after it was detached. */
-      attach: {
-        visibility: 'public',
-        params: agentParams,
-        async handler(this: RouterService, { params: { agentId } }: AgentContext) {
-          await this.nodeRouter.resume(agentId);
-        },
-      },
-      /** Stops consuming the queue of an agent on this node; what is in flight goes back, its socket stays. */
-      detach: {
-        visibility: 'public',
-        params: agentParams,
-        handler(this: RouterService, { params: { agentId } }: AgentContext) {
-          return this.nodeRouter.pause(agentId);
-        },
-      },
-      /** Takes the queues of an agent that left CentOps out of use, see Retirement. */
-      retire: {
-        visibility: 'public',
-        params: agentParams,
-        handler(this: RouterService, { params: { agentId } }: AgentContext) {
-          if (this.nodeRouter.directory.get(agentId)) {
-            throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps; remove it there first`);
-          }
-          return this.retirement.begin(agentId);
-        },
-      },
-      /** The live routing of the whole mesh. */
-      routes: {
-        visibility: 'public',
-        params: { agentId: { type: 'uuid', optional: true } },
-        handler(this: RouterService, { params: { agentId } }: Context<{ agentId?: string }>) {
-          return routingTable(this.broker, this.nodeRouter, agentId);
-        },
-      },
-    },
+    actions,
     methods: {
       async agentsChanged(this: RouterService, diff: AgentDiff) {
         try {
@@ -88,6 +91,19 @@ export function routerService(config: ServerConfig): ServiceSchema {
           // Queues are declared again at the next connection and with the first message that finds none.
           this.logger.warn(`the agents' queues could not all be managed: ${messageOf(error)}`);
         }
+      },
+      /** Does it here when the agent's socket is here, else on the node that has it. */
+      async atSocket(
+        this: RouterService,
+        ctx: AgentContext,
+        action: string,
+        here: (agentId: string) => Promise<unknown>,
+      ) {
+        const { agentId } = ctx.params;
+        if (this.nodeRouter.holds(agentId)) return here(agentId);
+        const nodeID = await nodeOf(this.broker, agentId);
+        if (nodeID && nodeID !== this.broker.nodeID) return ctx.call(action, { agentId }, { nodeID });
+        throw new FinalError('AGENT_NOT_CONNECTED', `Agent ${agentId} is connected to no node`);
       },
       knownAgent(this: RouterService, agentId: string) {
         if (this.nodeRouter.directory.get(agentId)) return;

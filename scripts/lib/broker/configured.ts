@@ -24,7 +24,7 @@ export function readConfigured(env: NodeJS.ProcessEnv): ProvidedBroker {
     port: Number(env['RABBITMQ_DEFAULT_PORT'] || 5672),
     user: env['RABBITMQ_DEFAULT_USER'] as string,
     password: env['RABBITMQ_DEFAULT_PASS'] as string,
-    vhost: '/',
+    vhost: env['RABBITMQ_DEFAULT_VHOST'] || '/',
     managementUrl: env['RABBITMQ_DEFAULT_MANAGEMENT_UI_URI']?.replace(/\/+$/, '') || undefined,
     stop: () => Promise.resolve(),
   };

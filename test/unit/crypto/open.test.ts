@@ -1,5 +1,5 @@
 import { DecryptionError, open, SignatureError } from '../../../lib/crypto/open';
-import { DmrError } from '../../../lib/errors';
+import type { DmrError } from '../../../lib/errors';
 import { encryptRaw, signRaw, type Verdict } from '../../vectors/raw-jose';
 import { bindingOf, payloadOf, senderOf, testAgents, vectors } from './vectors';
 
