@@ -146,4 +146,34 @@ describe("the agent list of CentOps'", () => {
     await eventually(async () => (await fetch(`${server.url}/v1/health`)).status === 200);
     await agent.ready();
   });
+
+  it('is taken from a neighbour when CentOps is away', async () => {
+    const first = await startServer();
+    await eventually(async () => (await known(first)) === 2);
+    centOps.failWith({ kind: 'status', status: 503 });
+    const second = await startServer();
+    await eventually(async () => (await known(second)) === 2);
+    await login(tax, second);
+  });
+});
+
+describe('a login', () => {
+  it('takes over from one at another node and leaves one consumer of the queue', async () => {
+    const centOps = await startCentOps([tax, police]);
+    const nodes = [await startServerNode(amqp, centOps.url), await startServerNode(amqp, centOps.url)] as const;
+    const first = await (
+      await DeployedAgent.start({ url: nodes[0].url, identity: tax, reconnectDelayMs: 60_000 })
+    ).ready();
+    const second = await DeployedAgent.start({ url: nodes[1].url, identity: tax, reconnectDelayMs: 60_000 });
+    await second.ready();
+    await first.until(({ disconnects }) => disconnects.length > 0);
+    expect(second.connected).toBe(true);
+    await eventually(async () => {
+      const consumers = (await management.request('GET', `consumers/${amqp.vhost}`)) as { queue: { name: string } }[];
+      expect(consumers.filter(({ queue }) => queue.name === tax.id)).toHaveLength(1);
+    });
+    for (const agent of [first, second]) agent.close();
+    for (const node of nodes) await node.stop();
+    await centOps.close();
+  });
 });
