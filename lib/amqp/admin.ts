@@ -1,5 +1,6 @@
 import type { Channel } from 'amqplib';
 import { messageOf } from '../errors';
+import { closing } from './closing';
 import type { AmqpConnection } from './connection';
 import type { QueueDefinition } from './topology';
 
@@ -17,7 +18,7 @@ export async function withChannel<T>(connection: AmqpConnection, work: (channel:
   try {
     return await work(channel);
   } finally {
-    await channel.close().catch(() => undefined); // a protocol error closed it already
+    await closing(channel);
   }
 }
 

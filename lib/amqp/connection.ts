@@ -4,6 +4,7 @@ import type { AmqpConfig } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
+import { closing } from './closing';
 
 const HEARTBEAT_S = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -69,7 +70,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     await this.attempt;
     const model = this.model;
     this.model = null;
-    await model?.close().catch(() => undefined); // already gone is as good as closed
+    if (model) await closing(model);
   }
 
   private async open(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
+import { closing } from './closing';
 import type { AmqpConnection } from './connection';
 
 /** What becomes of a delivered message: `ack` takes it out of the queue, `keep` gives it back to whoever consumes next. */
@@ -67,7 +68,7 @@ export class QueueConsumer {
     await endOfTurn();
     const channel = this.channel;
     this.lose(channel);
-    await channel?.close().catch(() => undefined); // gone with the connection
+    if (channel) await closing(channel);
   }
 
   private restart(): void {
