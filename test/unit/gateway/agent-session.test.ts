@@ -52,10 +52,12 @@ describe('the list', () => {
   it('is not done before the transport has taken it', async () => {
     const done = jest.fn();
     const sending = session.sendFullList(agents, 0).then(done);
-    await new Promise(setImmediate);
+    // Longer than the pause that follows, which is none.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     expect(done).not.toHaveBeenCalled();
     socket.conn.emit('drain');
     await sending;
+    expect(done).toHaveBeenCalled();
     expect(socket.conn.listenerCount('drain')).toBe(0);
   });
 
