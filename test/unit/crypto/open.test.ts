@@ -29,12 +29,12 @@ async function verdictOf(opening: Promise<unknown>): Promise<{ verdict: Verdict;
 
 describe('seals.json', () => {
   const cases = vectors.flatMap((vector) => {
-    const sender = senderOf(vector); // without one there is no key to open with, and open() is never asked
+    const sender = senderOf(vector);
     return sender ? (['prefer', 'require'] as const).map((mode) => ({ name: vector.name, mode, vector, sender })) : [];
   });
 
-  it('leaves out a single vector', () => {
-    expect(cases.length).toBe((vectors.length - 1) * 2);
+  it('is checked whole', () => {
+    expect(cases.length).toBe(vectors.length * 2);
   });
 
   it.each(cases)('$mode: $name', async ({ mode, vector, sender }) => {
