@@ -70,6 +70,11 @@ describe('listenSpanMs', () => {
     expect(listenSpanMs(delivery)).toBeGreaterThanOrEqual(10 * 2000 + waits);
   });
 
+  it('is never longer than a timer can be, which would fire at once', () => {
+    const patient = { ackTimeoutMs: 2_147_483_647, maxTries: 1000, retryDelayMs: 1, retryDelayMaxMs: 1, prefetch: 50 };
+    expect(listenSpanMs(patient)).toBe(2_147_483_647);
+  });
+
   it('ends some time, so that an agent that never answers costs no memory for ever', () => {
     const delivery = { ackTimeoutMs: 5, maxTries: 2, retryDelayMs: 1, retryDelayMaxMs: 10, prefetch: 50 };
     expect(listenSpanMs(delivery)).toBe(30);
