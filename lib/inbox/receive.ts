@@ -4,7 +4,7 @@ import type { AgentConfig } from '../config/types';
 import { open } from '../crypto/open';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
-import { parseEnvelope, type Envelope } from '../protocol/envelope';
+import { idOf, parseEnvelope, type Envelope } from '../protocol/envelope';
 import { ERROR_TYPES, type AgentAck, type ErrorType, type ProtocolError } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
 import { postToChatbot } from './chatbot';
@@ -95,8 +95,7 @@ function reject({ metrics, log }: ReceiveContext, message: unknown, error: unkno
   const errors = error instanceof RejectedError ? error.errors : [protocolErrorOf(error)];
   const types = errors.map(({ type }) => type);
   for (const type of new Set(types)) metrics.inc('dmr_messages_rejected_total', { type });
-  const { id, senderId } = (message ?? {}) as Partial<Envelope>;
-  log.warn('message rejected', { event: 'rejected', messageId: id, senderId, types, why: messageOf(error) });
+  log.warn('message rejected', { event: 'rejected', messageId: idOf(message), types, why: messageOf(error) });
   return { status: 'error', errors };
 }
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { AgentDirectory } from '../agents/directory';
 import type { AgentConfig } from '../config/types';
 import { seal } from '../crypto/seal';
-import { DmrError } from '../errors';
+import { DmrError, messageOf } from '../errors';
 import { HttpError } from '../http/problem';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
@@ -41,9 +41,17 @@ async function connected({ uplinkConnected }: SendContext): Promise<void> {
 
 function keyOfRecipient({ directory }: SendContext, recipientId: string): KeyObject {
   if (!directory.ready) throw new HttpError(503, 'AGENT_LIST_MISSING', 'The agent list is still under way, try again');
-  const key = directory.keyOf(recipientId);
-  if (key) return key;
+  if (directory.get(recipientId)) return usableKey(directory, recipientId);
   throw new HttpError(404, 'RECIPIENT_UNKNOWN', `No agent with the id ${recipientId} takes part`);
+}
+
+function usableKey(directory: AgentDirectory, recipientId: string): KeyObject {
+  try {
+    return directory.keyOf(recipientId) as KeyObject;
+  } catch (error) {
+    const why = `CentOps lists no usable key for agent ${recipientId}, its organisation must mend that`;
+    throw new HttpError(502, 'RECIPIENT_KEY_INVALID', `${why}: ${messageOf(error)}`);
+  }
 }
 
 async function sealed(context: SendContext, message: OutgoingMessage, recipientKey: KeyObject): Promise<Envelope> {

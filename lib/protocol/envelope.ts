@@ -78,3 +78,9 @@ export function parseEnvelope(value: unknown): { envelope: Envelope } | { refusa
   }
   return { envelope: value as unknown as Envelope };
 }
+
+/** The id that a message claims to have, if it has one of a sane size. */
+export function idOf(message: unknown): string | undefined {
+  const id = (message as { id?: unknown } | null | undefined)?.id;
+  return typeof id === 'string' && id !== '' && id.length <= 64 ? id : undefined;
+}

@@ -2,10 +2,10 @@ import type { AgentDirectory } from '../agents/directory';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
-import { parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';
+import { idOf, parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';
 import type { ProtocolError, ServerAck } from '../protocol/events';
 import type { RoutingEvents } from '../telemetry/routing-events';
-import { idOf, recordFailure } from './validation-failures';
+import { recordFailure } from './validation-failures';
 
 export interface AcceptContext {
   directory: AgentDirectory;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Publisher } from '../amqp/publisher';
 import { VALIDATION_FAILURES } from '../amqp/topology';
+import { idOf } from '../protocol/envelope';
 import type { ProtocolError } from '../protocol/events';
 
 /**
@@ -25,10 +26,4 @@ function recordOf(record: object): Buffer {
   } catch {
     return Buffer.from(JSON.stringify({ ...record, message: null }));
   }
-}
-
-/** The id that a message claims to have, if it has one of a sane size. */
-export function idOf(message: unknown): string | undefined {
-  const id = (message as { id?: unknown } | null | undefined)?.id;
-  return typeof id === 'string' && id !== '' && id.length <= 64 ? id : undefined;
 }

@@ -83,14 +83,11 @@ export function routerService(config: ServerConfig): ServiceSchema {
     actions,
     methods: {
       async agentsChanged(this: RouterService, diff: AgentDiff) {
-        try {
-          for (const { id } of diff.added) this.retirement.cancel(id);
-          await this.nodeRouter.declareMany(diff.added.map(({ id }) => id));
-          for (const { id } of diff.removed) await this.retirement.begin(id);
-        } catch (error) {
-          // Queues are declared again at the next connection and with the first message that finds none.
-          this.logger.warn(`the agents' queues could not all be managed: ${messageOf(error)}`);
-        }
+        const later = (error: unknown) => this.logger.warn(`the agents' queues are managed later: ${messageOf(error)}`);
+        for (const { id } of diff.added) this.retirement.cancel(id);
+        // Queues are declared again at the next connection and with the first message that finds none.
+        await this.nodeRouter.declareMany(diff.added.map(({ id }) => id)).catch(later);
+        for (const { id } of diff.removed) await this.retirement.begin(id).catch(later);
       },
       /** Does it here when the agent's socket is here, else on the node that has it. */
       async atSocket(
