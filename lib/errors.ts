@@ -23,7 +23,15 @@ export class RetryableError extends DmrError {
 /** The same attempt will fail again until somebody changes something. */
 export class FinalError extends DmrError {}
 
-/** The text of anything that was thrown, for a log line. */
+/** The text of anything that was thrown, for a log line, with the system's code (ECONNREFUSED) where one lies below. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const code = systemCode(error.cause);
+  return code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}
+
+function systemCode(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const { code } = cause as { code?: unknown };
+  return typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : systemCode(cause.cause);
 }

@@ -1,8 +1,9 @@
 import type { Context, Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import type { AgentSnapshot } from '../lib/agents/agent-record';
+import { askSnapshots } from '../lib/agents/ask-snapshots';
+import { mergeSnapshot } from '../lib/agents/sync';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
-import { nodesWith } from '../lib/mesh/nodes';
 import { NodeRouter } from '../lib/router/node-router';
 import { metricsOf } from './metrics.mixin';
 
@@ -11,6 +12,7 @@ const ASK_EVERY_MS = 1000;
 export interface NodeRouterService extends Service {
   nodeRouter: NodeRouter;
   askTimer: NodeJS.Timeout | undefined;
+  takeSnapshot(snapshot: AgentSnapshot): void;
   askForSnapshot(): Promise<void>;
 }
 
@@ -52,7 +54,7 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
     events: {
       'agents.changed': {
         handler(this: NodeRouterService, ctx: Context<AgentSnapshot>) {
-          this.nodeRouter.takeSnapshot(ctx.params);
+          this.takeSnapshot(ctx.params);
         },
       },
       /** What changed while this node was cut off was announced without it. */
@@ -63,23 +65,12 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
       },
     },
     methods: {
-      /**
-       * Asks every config-sync of the mesh until a list is there: one that cannot reach CentOps has none, but its
-       * neighbour may. The newest counts.
-       */
+      takeSnapshot(this: NodeRouterService, snapshot: AgentSnapshot) {
+        this.nodeRouter.takeSnapshot(mergeSnapshot(this.nodeRouter.directory.list(), snapshot));
+      },
+      /** Asks every config-sync of the mesh until a list is there. */
       async askForSnapshot(this: NodeRouterService): Promise<void> {
-        try {
-          for (const nodeID of nodesWith(this.broker, 'config-sync')) {
-            const snapshot = await this.broker.call<AgentSnapshot | null, object>(
-              'config-sync.snapshot',
-              {},
-              { nodeID },
-            );
-            if (snapshot) this.nodeRouter.takeSnapshot(snapshot);
-          }
-        } catch {
-          // one left just now; the next round asks again
-        }
+        for (const snapshot of await askSnapshots(this.broker)) this.takeSnapshot(snapshot);
         if (this.nodeRouter.directory.ready || !this.askTimer) return;
         this.askTimer = setTimeout(() => void this.askForSnapshot(), ASK_EVERY_MS);
       },

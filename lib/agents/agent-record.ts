@@ -27,4 +27,6 @@ export interface AgentSnapshot {
   agents: AgentRecord[];
   /** When CentOps gave it, ms since the epoch; the newer snapshot wins. */
   fetchedAt: number;
+  /** Whether CentOps answered with the whole list. Nobody has left because a snapshot that is not whole lacks him. */
+  whole?: boolean;
 }

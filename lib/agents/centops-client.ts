@@ -42,9 +42,12 @@ function doubtsAbout(page: number, { agents, rejected, totalPages }: CentOpsPage
 async function fetchPage(config: CentOpsConfig, page: number): Promise<unknown> {
   const url = new URL(config.url);
   const headers: Record<string, string> = { accept: 'application/json' };
-  if (config.apiKey !== undefined) {
+  // The flat form knows no pages and is not asked for them; one that turns out to be paged is, key or not.
+  if (config.apiKey !== undefined || page > 1) {
     url.searchParams.set('page', String(page));
     url.searchParams.set('pageSize', String(PAGE_SIZE));
+  }
+  if (config.apiKey !== undefined) {
     headers.authorization = Buffer.from(`${config.apiKey}:${config.apiSecret}`).toString('base64');
   }
   try {

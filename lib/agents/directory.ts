@@ -37,7 +37,7 @@ export class AgentDirectory {
   private readonly keys = new Map<string, KeyObject>();
   private known = false;
 
-  /** True once any list has arrived. */
+  /** True once any whole list has arrived. */
   get ready(): boolean {
     return this.known;
   }
@@ -74,8 +74,12 @@ export class AgentDirectory {
     return diff;
   }
 
-  /** Takes a partial list: what is marked deleted goes, the rest is added or replaced. */
+  /**
+   * Takes a partial list: what is marked deleted goes, the rest is added or replaced. Before the first whole list it
+   * changes nothing: everybody whom it does not name would pass for unknown.
+   */
   patch(list: PartialRecord[]): AgentDiff {
+    if (!this.known) return { added: [], changed: [], rekeyed: [], removed: [] };
     const next = new Map(this.agents);
     for (const { deleted, ...agent } of list) {
       if (deleted) next.delete(agent.id);

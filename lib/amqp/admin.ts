@@ -12,7 +12,7 @@ export type Declared = { state: 'declared' } | { state: 'as-is'; reason: string 
  * Throws RetryableError BROKER_UNAVAILABLE while there is no connection.
  */
 export async function withChannel<T>(connection: AmqpConnection, work: (channel: Channel) => Promise<T>): Promise<T> {
-  const channel = await connection.current.createChannel();
+  const channel = await connection.channel((model) => model.createChannel());
   // The failed call rejects with the same reason; the event alone would end the process.
   channel.on('error', () => undefined);
   try {

@@ -36,9 +36,14 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     return this.model !== null;
   }
 
-  /** The live connection; throws RetryableError BROKER_UNAVAILABLE while there is none. */
-  get current(): ChannelModel {
-    if (this.model) return this.model;
+  /**
+   * Opens a channel that is alive; whoever gets it listens to its events in the same turn. One whose connection was lost
+   * as it opened has told nobody and would be dead for good. Throws RetryableError BROKER_UNAVAILABLE.
+   */
+  async channel<C>(create: (model: ChannelModel) => Promise<C>): Promise<C> {
+    const { model } = this;
+    const channel = model && (await create(model));
+    if (channel && this.model === model) return channel;
     throw new RetryableError('BROKER_UNAVAILABLE', 'RabbitMQ is not connected; the connection is being tried again');
   }
 
@@ -97,6 +102,17 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     this.failures = 0;
     this.log.info(`RabbitMQ (${this.name}) connected`);
     this.emit('open', model);
+    void this.probe(model);
+  }
+
+  /** A connection that was lost as it opened has told nobody: it was too early for listeners. It opens no channel. */
+  private async probe(model: ChannelModel): Promise<void> {
+    try {
+      await closing(await model.createChannel());
+    } catch {
+      await closing(model);
+      this.closed(model);
+    }
   }
 
   private closed(model: ChannelModel): void {

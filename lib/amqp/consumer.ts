@@ -81,12 +81,13 @@ export class QueueConsumer {
     if (this.closed || this.channel || !this.connection.isOpen) return;
     try {
       await this.options.declare();
-      const channel = await this.connection.current.createChannel();
+      const channel = await this.connection.channel((model) => model.createChannel());
       this.adopt(channel);
       await channel.prefetch(this.options.prefetch);
       await channel.consume(this.options.queue, (message) => this.take(channel, message));
       this.failures = 0;
     } catch (error) {
+      this.giveUp();
       this.retry(messageOf(error));
     }
   }
@@ -109,6 +110,12 @@ export class QueueConsumer {
     this.inFlight = 0;
     this.lifetime.abort();
     return true;
+  }
+
+  /** What failed has closed the channel, as a rule; one that stayed would keep the next attempt from being made. */
+  private giveUp(): void {
+    const { channel } = this;
+    if (this.lose(channel)) channel?.close().catch(() => undefined);
   }
 
   private retry(why: string): void {

@@ -86,11 +86,15 @@ export class Publisher {
         else if (returned) reject(new UnroutableError(queue));
         else resolve();
       };
-      if (!channel.publish('', queue, body, options, confirm)) this.holdBack(channel);
       const timer = setTimeout(
         () => reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time')),
         timeoutMs,
       );
+      try {
+        if (!channel.publish('', queue, body, options, confirm)) this.holdBack(channel);
+      } catch (error) {
+        confirm(error); // the channel was closed meanwhile
+      }
     });
   }
 
@@ -102,7 +106,7 @@ export class Publisher {
   }
 
   private async createChannel(): Promise<ConfirmChannel> {
-    const channel = await this.connection.current.createConfirmChannel();
+    const channel = await this.connection.channel((model) => model.createConfirmChannel());
     channel.on('error', (error: Error) => this.log.warn(`publishing channel: ${error.message}`));
     channel.on('close', () => this.forget(channel));
     channel.on('return', (message: Message) => this.noteReturned(message));

@@ -10,6 +10,11 @@ export interface QueueDefinition {
   options: Options.AssertQueue;
 }
 
+/** The dead-letter queue of an agent. */
+export function deadLetterQueue(agentId: string, ttl: QueueTtlConfig): QueueDefinition {
+  return quorum(dlqName(agentId), ttl.dlqTtlMs);
+}
+
 export function dlqName(agentId: string): string {
   return `${agentId}.dlq`;
 }
@@ -26,7 +31,7 @@ function quorum(name: string, ttlMs: number, more: Record<string, string> = {}):
 export function agentQueues(agentId: string, ttl: QueueTtlConfig): QueueDefinition[] {
   const dlq = dlqName(agentId);
   return [
-    quorum(dlq, ttl.dlqTtlMs),
+    deadLetterQueue(agentId, ttl),
     quorum(agentId, ttl.agentTtlMs, {
       'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': dlq,

@@ -1,9 +1,5 @@
-import { createPublicKey } from 'node:crypto';
 import { Cron } from 'croner';
-import { NodeRSA } from 'node-rsa';
-
-/** jose refuses to sign with, or seal to, anything shorter. */
-const LEAST_KEY_BITS = 2048;
+import { importPrivateKey, importPublicKey } from '../crypto/keys';
 
 /** PEM text with real line breaks, one at the end, and nothing else around its lines. */
 export function pemLines(text: string): string {
@@ -18,18 +14,12 @@ export function isCronPattern(pattern: string): boolean {
 
 /** Whether the PEM text is an RSA private key that is long enough to sign with. */
 export function isOwnPrivateKey(pem: string): boolean {
-  return succeeds(() => {
-    const key = new NodeRSA(pem);
-    return key.isPrivate() && key.getKeySize() >= LEAST_KEY_BITS;
-  });
+  return succeeds(() => Boolean(importPrivateKey(pem)));
 }
 
 /** Whether the PEM text is an RSA public key that is long enough to seal to, or a certificate that holds one. */
 export function isPublicKey(pem: string): boolean {
-  return succeeds(() => {
-    const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
-    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= LEAST_KEY_BITS;
-  });
+  return succeeds(() => Boolean(importPublicKey(pem)));
 }
 
 function succeeds(check: () => boolean): boolean {

@@ -44,7 +44,7 @@ const CENTOPS_VARIABLES = {
     secret: true,
   },
   MSW_ENABLED: {
-    doc: 'Whether the stand-in of CentOps is meant; never in production.',
+    doc: 'Refused when true in production; without effect otherwise: the stand-in of CentOps is a process of its own.',
     rule: flag(),
     default: 'false',
   },

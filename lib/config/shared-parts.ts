@@ -19,6 +19,5 @@ export function amqpConfig(values: Values<typeof AMQP_VARIABLES>): AmqpConfig {
     password: values.RABBITMQ_DEFAULT_PASS,
     vhost: values.RABBITMQ_DEFAULT_VHOST,
     reconnectMaxMs: values.RABBITMQ_DEFAULT_DEFAULT_RECONNECT_INTERVAL,
-    managementUri: values.RABBITMQ_DEFAULT_MANAGEMENT_UI_URI,
   };
 }

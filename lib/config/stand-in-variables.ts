@@ -7,7 +7,7 @@ export const CENTOPS_STAND_IN_VARIABLES = {
   PORT: { doc: 'HTTP port; 0 takes any free one.', rule: whole(0, 65535), default: '8076' },
   ...NODE_VARIABLES,
   MSW_ENABLED: {
-    doc: 'Whether the stand-in of CentOps is meant; never in production.',
+    doc: 'Refused when true in production; without effect otherwise: the stand-in of CentOps is a process of its own.',
     rule: flag(),
     default: 'false',
   },

@@ -22,8 +22,6 @@ export interface AmqpConfig {
   vhost: string;
   /** Upper bound of the back-off between two connection attempts, ms. */
   reconnectMaxMs: number;
-  /** Management interface; nothing uses it. */
-  managementUri?: string;
 }
 
 /** Lifetimes of messages in the queues, ms. */

@@ -8,6 +8,12 @@ import type { SendDown } from '../router/deliver';
 
 const FLUSH_TIMEOUT_MS = 5000;
 
+/** Where Socket.IO keeps the callbacks of acks that are still to come, for ever if they never do. */
+interface AckTable {
+  acks: Map<number, unknown>;
+  nsp: { _ids: number };
+}
+
 /** One login of one agent: its socket from the handshake to the disconnect. */
 export class AgentSession {
   /** Login, ms since the epoch. */
@@ -43,12 +49,13 @@ export class AgentSession {
   /** Sends a message down; `answer` gets the agent's ack, if it ever comes. */
   readonly send: SendDown = (envelope: StoredEnvelope, answer: (ack: unknown) => void): void => {
     this.onSend(MESSAGE_DOWN);
-    let heard: typeof answer | undefined = answer;
+    const { acks, nsp } = this.socket as unknown as AckTable;
+    const id = nsp._ids;
     // Not `socket.timeout()`: its timer outlives the socket and keeps a process that was stopped alive.
-    const timer = setTimeout(() => (heard = undefined), this.listenMs).unref();
+    const timer = setTimeout(() => acks.delete(id), this.listenMs).unref();
     this.socket.emit(MESSAGE_DOWN, envelope, (ack: unknown) => {
       clearTimeout(timer);
-      heard?.(ack);
+      answer(ack);
     });
   };
 

@@ -2,6 +2,7 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { NodeRouter } from '../router/node-router';
 import type { SessionInfo } from '../router/routes';
+import { Turns } from '../turns';
 import type { AgentSession } from './agent-session';
 
 /**
@@ -10,7 +11,7 @@ import type { AgentSession } from './agent-session';
  */
 export class AgentSessions {
   private readonly sessions = new Map<string, AgentSession>();
-  private readonly turns = new Map<string, Promise<void>>();
+  private readonly turns = new Turns();
 
   constructor(
     private readonly router: NodeRouter,
@@ -24,16 +25,12 @@ export class AgentSessions {
     return this.sessions.size;
   }
 
-  get(agentId: string): AgentSession | undefined {
-    return this.sessions.get(agentId);
-  }
-
   list(): SessionInfo[] {
     return [...this.sessions.values()].map(({ agentId, since }) => ({
       agentId,
       name: this.router.directory.get(agentId)?.name ?? '',
       since: new Date(since).toISOString(),
-      inFlight: this.router.inFlight(agentId),
+      inFlight: this.router.consumers.inFlight(agentId),
     }));
   }
 
@@ -42,11 +39,11 @@ export class AgentSessions {
     const { agentId } = session;
     this.sessions.get(agentId)?.drop();
     this.sessions.set(agentId, session);
-    return this.inTurn(agentId, async () => {
-      await this.router.detach(agentId);
+    return this.inTurn(session, async () => {
+      await this.router.consumers.detach(agentId);
       await this.dropElsewhere(agentId);
       await session.sendFullList(this.router.directory.list(), this.listGraceMs);
-      if (session.isOpen) await this.router.attach(agentId, session.send);
+      if (session.isOpen) await this.router.consumers.attach(agentId, session.send);
     });
   }
 
@@ -55,8 +52,8 @@ export class AgentSessions {
     const { agentId } = session;
     if (this.sessions.get(agentId) !== session) return Promise.resolve();
     this.sessions.delete(agentId);
-    return this.inTurn(agentId, async () => {
-      await this.router.detach(agentId);
+    return this.inTurn(session, async () => {
+      await this.router.consumers.detach(agentId);
     });
   }
 
@@ -64,24 +61,21 @@ export class AgentSessions {
   async drop(agentId: string): Promise<boolean> {
     const session = this.sessions.get(agentId);
     session?.drop();
-    await this.turns.get(agentId);
+    await this.turns.until(agentId);
     return session !== undefined;
   }
 
   /** Resolves when every login and logout that has begun is through. */
-  async settled(): Promise<void> {
-    await Promise.all(this.turns.values());
+  settled(): Promise<void> {
+    return this.turns.settled();
   }
 
-  private inTurn(agentId: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.turns.get(agentId) ?? Promise.resolve()).then(work).catch((error: unknown) => {
-      this.log.error(`login or logout of agent ${agentId} failed: ${messageOf(error)}`);
-      this.sessions.get(agentId)?.drop(); // it logs in again; half a session would be deaf
-    });
-    this.turns.set(agentId, turn);
-    void turn.then(() => {
-      if (this.turns.get(agentId) === turn) this.turns.delete(agentId);
-    });
-    return turn;
+  private async inTurn(session: AgentSession, work: () => Promise<void>): Promise<void> {
+    try {
+      await this.turns.run(session.agentId, work);
+    } catch (error) {
+      this.log.error(`login or logout of agent ${session.agentId} failed: ${messageOf(error)}`);
+      session.drop(); // it logs in again; half a session would be deaf
+    }
   }
 }

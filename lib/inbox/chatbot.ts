@@ -1,5 +1,5 @@
 import type { AgentConfig } from '../config/types';
-import { messageOf, RetryableError } from '../errors';
+import { RetryableError } from '../errors';
 import type { Envelope } from '../protocol/envelope';
 
 /**
@@ -30,7 +30,7 @@ async function post(endpoint: string, body: object, timeoutMs: number): Promise<
     return response.status;
   } catch (cause) {
     const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
-    const why = timedOut ? `did not answer within ${timeoutMs} ms` : `cannot be reached (${messageOf(cause)})`;
+    const why = timedOut ? `did not answer within ${timeoutMs} ms` : 'cannot be reached';
     throw new RetryableError('CHATBOT_FAILED', `The recipient's chatbot ${why}`, { cause });
   }
 }

@@ -6,6 +6,8 @@ import { logFormatter } from '../telemetry/log-format';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const HEARTBEAT_S = 10;
 const STOP_TIMEOUT_MS = 10_000;
 /** Errors of calls that reached no handler. */
 const NEVER_LEFT = new Set(['BrokerDisconnectedError', 'RequestRejectedError']);
@@ -41,7 +43,7 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
         url: amqpUrl(config.amqp),
         // Moleculer's defaults handle one request at a time, 40 ms each, and deadlock on nested calls.
         prefetch: 100,
-        socketOptions: { noDelay: true, keepAlive: true },
+        socketOptions: { noDelay: true, keepAlive: true, timeout: CONNECT_TIMEOUT_MS },
         eventTimeToLive: 60_000,
         heartbeatTimeToLive: 30_000,
       },
@@ -71,5 +73,6 @@ export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
 
 function amqpUrl({ host, port, user, password, vhost }: AmqpConfig): string {
   const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  return `amqp://${credentials}@${host}:${port}/${encodeURIComponent(vhost)}`;
+  const address = host.includes(':') ? `[${host}]` : host; // IPv6
+  return `amqp://${credentials}@${address}:${port}/${encodeURIComponent(vhost)}?heartbeat=${HEARTBEAT_S}`;
 }

@@ -14,7 +14,7 @@ export interface SendContext {
   config: AgentConfig;
   privateKey: KeyObject;
   directory: AgentDirectory;
-  /** Sends up and resolves with the server's ack; throws RetryableError UPLINK_DOWN or NO_ANSWER. */
+  /** Sends up and resolves with the server's ack; throws RetryableError UPLINK_DOWN, UPLINK_LOST or NO_ANSWER. */
   transmit: (envelope: Envelope) => Promise<ServerAck>;
   uplinkConnected: () => Promise<boolean>;
   metrics: Metrics;
@@ -24,7 +24,7 @@ export interface SendContext {
 /**
  * The way of a chatbot's message to the server. Resolves only after the server's ack, which means that the message
  * waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown recipient, 502 not connected or refused,
- * 503 no agent list yet, 504 no answer in time.
+ * 503 no agent list yet, 504 no answer in time or the connection lost before it.
  */
 export async function send(context: SendContext, message: OutgoingMessage): Promise<void> {
   await connected(context);
@@ -77,7 +77,7 @@ async function handUp({ transmit, log }: SendContext, envelope: Envelope): Promi
       code: error instanceof DmrError ? error.code : 'INTERNAL',
     });
     if (error instanceof HttpError || !(error instanceof DmrError)) throw error;
-    throw new HttpError(error.code === 'NO_ANSWER' ? 504 : 502, error.code, error.message);
+    throw new HttpError(error.code === 'UPLINK_DOWN' ? 502 : 504, error.code, error.message);
   }
 }
 

@@ -4,18 +4,7 @@ export const PARTIAL_LIST = 'dmr:agents:partial-list';
 export const MESSAGE_UP = 'dmr:agents:message-to-dmr-server';
 export const MESSAGE_DOWN = 'dmr:agents:message-from-dmr-server';
 
-export type ErrorType =
-  | 'INVALID_FORMAT'
-  | 'INVALID_SENDER_ID'
-  | 'INVALID_RECIPIENT_ID'
-  | 'INVALID_MESSAGE_TYPE'
-  | 'INVALID_TIMESTAMP'
-  | 'UNKNOWN'
-  | 'DECRYPTION_FAILED'
-  | 'DELIVERY_FAILED'
-  | 'SIGNATURE_VALIDATION_FAILED';
-
-export const ERROR_TYPES: ReadonlySet<string> = new Set<ErrorType>([
+const errorTypes = [
   'INVALID_FORMAT',
   'INVALID_SENDER_ID',
   'INVALID_RECIPIENT_ID',
@@ -25,7 +14,11 @@ export const ERROR_TYPES: ReadonlySet<string> = new Set<ErrorType>([
   'DECRYPTION_FAILED',
   'DELIVERY_FAILED',
   'SIGNATURE_VALIDATION_FAILED',
-]);
+] as const;
+
+export type ErrorType = (typeof errorTypes)[number];
+
+export const ERROR_TYPES: ReadonlySet<string> = new Set(errorTypes);
 
 export interface ProtocolError {
   type: ErrorType;

@@ -7,7 +7,8 @@ import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { StoredEnvelope } from '../protocol/envelope';
+import { idOf, type StoredEnvelope } from '../protocol/envelope';
+import type { ProtocolError } from '../protocol/events';
 import type { FailureReason, RoutingEvents } from '../telemetry/routing-events';
 import { AnswerQueue } from './answer-queue';
 import { recordFailure } from './validation-failures';
@@ -29,7 +30,7 @@ export interface DeliverContext {
 
 type Outcome =
   | { kind: 'delivered' }
-  | { kind: 'rejected'; errors: (Verdict & { kind: 'rejected' })['errors'] }
+  | { kind: 'rejected'; errors: ProtocolError[] }
   | { kind: 'dead'; reason: FailureReason; tries: number }
   | { kind: 'released' };
 
@@ -126,7 +127,7 @@ async function putAway(
 async function reject(
   { publisher, events }: DeliverContext,
   envelope: StoredEnvelope | undefined,
-  errors: (Outcome & { kind: 'rejected' })['errors'],
+  errors: ProtocolError[],
 ): Promise<void> {
   await recordFailure(publisher, envelope, errors, SETTLE_TIMEOUT_MS);
   events.recorded(errors);
@@ -138,7 +139,7 @@ async function deadLetter(
   message: ConsumeMessage,
   { reason, tries }: Outcome & { kind: 'dead' },
 ): Promise<void> {
-  const messageId = String(message.properties.messageId ?? '');
+  const messageId = String(message.properties.messageId ?? idOf(parse(message)) ?? '');
   const headers = { 'x-dmr-reason': reason, 'x-dmr-tries': tries };
   await publisher.publish({ queue: dlqName(agentId), body: message.content, messageId, headers }, SETTLE_TIMEOUT_MS);
   events.deadLettered(dlqName(agentId), messageId, reason, tries);

@@ -5,7 +5,7 @@ import { declareQueue, deleteEmptyQueue, queueDepth } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
 import { Publisher } from '../amqp/publisher';
-import { agentQueues, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
+import { agentQueues, deadLetterQueue, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
 import type { ServerConfig } from '../config/types';
 import { FinalError, messageOf } from '../errors';
 import type { Log } from '../log';
@@ -14,6 +14,7 @@ import type { Metrics } from '../telemetry/metrics';
 import { RoutingEvents } from '../telemetry/routing-events';
 import { mapParallel } from '../parallel';
 import { accept } from './accept';
+import { AgentConsumers } from './agent-consumers';
 import { deliver, type SendDown } from './deliver';
 import { moveToDlq } from './retire';
 
@@ -33,13 +34,13 @@ export interface QueueDepths {
  */
 export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   readonly directory = new AgentDirectory();
+  /** The way down: consumers of the agents whose sockets are on this node. */
+  readonly consumers = new AgentConsumers((agentId, send) => this.consumerOf(agentId, send));
   private readonly publishing: AmqpConnection;
   private readonly consuming: AmqpConnection;
   private readonly admin: AmqpConnection;
   private readonly publisher: Publisher;
   private readonly events: RoutingEvents;
-  private readonly sockets = new Map<string, SendDown>();
-  private readonly consumers = new Map<string, QueueConsumer>();
   private readonly asIs = new Set<string>();
   private fetchedAt = 0;
 
@@ -71,7 +72,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
 
   /** Hands back what is in flight, then closes the connections. */
   async stop(): Promise<void> {
-    await Promise.all([...this.consumers.keys()].map((agentId) => this.pause(agentId)));
+    await this.consumers.stop();
     await Promise.all([this.consuming, this.publishing, this.admin].map((connection) => connection.stop()));
   }
 
@@ -80,7 +81,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return { publishing: this.publisher.ready, consuming: this.consuming.isOpen, administration: this.admin.isOpen };
   }
 
-  /** Takes the agent list; an older one than the last is ignored. Returns what changed. */
+  /** Takes the agent list; an older one than the last is ignored. */
   takeSnapshot({ agents, fetchedAt }: AgentSnapshot): void {
     if (fetchedAt < this.fetchedAt) return;
     this.fetchedAt = fetchedAt;
@@ -104,46 +105,6 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return accept(context, agentId, message);
   }
 
-  /** The way down: consumes the agent's queue and hands each message to `send`; replaces an earlier consumer. */
-  async attach(agentId: string, send: SendDown): Promise<void> {
-    this.sockets.set(agentId, send);
-    await this.resume(agentId);
-  }
-
-  /** Ends that; what was not acknowledged goes back to the queue, in order. */
-  async detach(agentId: string): Promise<void> {
-    this.sockets.delete(agentId);
-    await this.pause(agentId);
-  }
-
-  /** Whether the agent's socket is on this node. */
-  holds(agentId: string): boolean {
-    return this.sockets.has(agentId);
-  }
-
-  /** Stops consuming while the socket stays; true when it was consuming. */
-  async pause(agentId: string): Promise<boolean> {
-    const consumer = this.consumers.get(agentId);
-    this.consumers.delete(agentId);
-    await consumer?.close();
-    return consumer !== undefined;
-  }
-
-  /** Consumes for the socket that is attached here; throws FinalError AGENT_NOT_HERE when there is none. */
-  async resume(agentId: string): Promise<void> {
-    const send = this.sockets.get(agentId);
-    if (!send) throw new FinalError('AGENT_NOT_HERE', `Agent ${agentId} has no socket on this node`);
-    await this.pause(agentId);
-    const consumer = this.consumerOf(agentId, send);
-    this.consumers.set(agentId, consumer);
-    await consumer.start();
-  }
-
-  /** Messages on their way to the agent and not answered yet; undefined when this node does not consume for it. */
-  inFlight(agentId: string): number | undefined {
-    return this.consumers.get(agentId)?.inFlight;
-  }
-
   /** Declares the queues of several agents. */
   async declareMany(agentIds: string[]): Promise<void> {
     await mapParallel(agentIds, DECLARE_PARALLEL, (id) => this.declare(id));
@@ -158,15 +119,18 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   /** Moves what waits for an agent that left to its DLQ; returns how many messages. */
   async moveToDlq(agentId: string): Promise<number> {
     if ((await queueDepth(this.admin, agentId)) === undefined) return 0;
-    await this.declareOne(...(agentQueues(agentId, this.config.ttl).slice(0, 1) as [QueueDefinition]));
+    await this.declareOne(deadLetterQueue(agentId, this.config.ttl));
     return moveToDlq(this.admin, this.publisher, agentId);
   }
 
   /** Deletes the queues of an agent that left, each only when it is empty; true when both are gone. */
   async deleteQueues(agentId: string): Promise<boolean> {
     if (this.directory.get(agentId)) throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps`);
-    const queueGone = await deleteEmptyQueue(this.admin, agentId);
-    return queueGone && (await deleteEmptyQueue(this.admin, dlqName(agentId)));
+    for (const queue of [agentId, dlqName(agentId)]) {
+      if (!(await deleteEmptyQueue(this.admin, queue))) return false;
+      this.noteAsIs(queue, false);
+    }
+    return true;
   }
 
   /** Ready messages of a queue by name; undefined when it does not exist. */
@@ -213,10 +177,14 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   private async declareOne(queue: QueueDefinition): Promise<void> {
     const result = await declareQueue(this.admin, queue);
     const known = this.asIs.has(queue.name);
-    if (result.state === 'declared') this.asIs.delete(queue.name);
-    else this.asIs.add(queue.name);
-    this.metrics.set('dmr_queues_as_is', this.asIs.size);
+    this.noteAsIs(queue.name, result.state === 'as-is');
     if (result.state === 'declared' || known) return;
     this.log.warn(`queue ${queue.name} exists with other arguments and is used as it is: ${result.reason}`);
+  }
+
+  private noteAsIs(queue: string, asIs: boolean): void {
+    if (asIs) this.asIs.add(queue);
+    else this.asIs.delete(queue);
+    this.metrics.set('dmr_queues_as_is', this.asIs.size);
   }
 }

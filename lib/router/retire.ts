@@ -11,12 +11,18 @@ const CONFIRM_TIMEOUT_MS = 5000;
 /**
  * Moves what still waits for an agent that left into its dead-letter queue and returns how many messages that were.
  * Each leaves its queue only after its copy was confirmed; a crash in between leaves two copies, never none.
+ * It stops before the next message as soon as `hasLeft` says otherwise: what is left in the queue is the agent's again.
  */
-export async function moveToDlq(connection: AmqpConnection, publisher: Publisher, agentId: string): Promise<number> {
+export async function moveToDlq(
+  connection: AmqpConnection,
+  publisher: Publisher,
+  agentId: string,
+  hasLeft: () => boolean = () => true,
+): Promise<number> {
   return withChannel(connection, async (channel) => {
     const { messageCount } = await channel.checkQueue(agentId);
     for (let moved = 0; moved < messageCount; moved++) {
-      const message = await channel.get(agentId);
+      const message = hasLeft() && (await channel.get(agentId));
       if (!message) return moved;
       await publisher.publish(deadLetter(agentId, message), CONFIRM_TIMEOUT_MS);
       channel.ack(message);

@@ -46,9 +46,17 @@ export class Retirement {
     }
   }
 
+  /** An agent may come back while the step of another one is awaited, before or after its return is told here. */
+  private isRetiring(agentId: string): boolean {
+    if (this.router.directory.get(agentId)) this.leftAt.delete(agentId);
+    return this.leftAt.has(agentId);
+  }
+
   private async step(agentId: string): Promise<Retired> {
+    if (!this.isRetiring(agentId)) return { moved: 0, gone: false };
     const moved = await this.router.moveToDlq(agentId);
     if (moved > 0) this.log.warn(`${moved} messages of agent ${agentId}, which left, lie in its dead-letter queue`);
+    if (!this.isRetiring(agentId)) return { moved, gone: false };
     const due = Date.now() - (this.leftAt.get(agentId) ?? Infinity) >= this.graceMs;
     const gone = due && (await this.router.deleteQueues(agentId));
     if (gone) {

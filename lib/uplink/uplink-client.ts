@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
 import type { AgentRecord, PartialRecord } from '../agents/agent-record';
 import type { AgentConfig } from '../config/types';
@@ -31,6 +32,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private connectedAt = 0;
   private complained = false;
   private retryTimer: NodeJS.Timeout | undefined;
+  private readonly underWay = new Set<Promise<void>>();
 
   constructor(
     private readonly config: AgentConfig,
@@ -59,17 +61,23 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     socket.on('disconnect', (reason) => this.closed(socket, reason));
     socket.on(FULL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('fullList', agents)));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
-    socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => void this.answer(message, ack));
+    socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
   }
 
-  stop(): void {
+  /**
+   * Takes no further message, gives those under way `graceMs` to be answered, and disconnects: an answer that is not
+   * sent makes the server deliver the message again.
+   */
+  async stop(graceMs = 0): Promise<void> {
     clearTimeout(this.retryTimer);
+    this.socket?.off(MESSAGE_DOWN);
+    await Promise.race([Promise.allSettled(this.underWay), delay(graceMs, undefined, { ref: false })]);
     this.socket?.disconnect();
   }
 
   /**
    * Sends an envelope up and resolves with the server's ack. Throws RetryableError: UPLINK_DOWN when there is no
-   * connection, NO_ANSWER when no ack came within `timeoutMs` or the connection was lost meanwhile.
+   * connection, UPLINK_LOST when it was lost before the ack, NO_ANSWER when none came within `timeoutMs`.
    */
   async send(envelope: Envelope, timeoutMs: number): Promise<ServerAck> {
     const socket = this.socket;
@@ -77,6 +85,11 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     try {
       return (await socket.timeout(timeoutMs).emitWithAck(MESSAGE_UP, envelope)) as ServerAck;
     } catch (cause) {
+      if (!socket.connected) {
+        const lost =
+          'The connection to the DMR server was lost before its answer; send the message again with the same id';
+        throw new RetryableError('UPLINK_LOST', lost, { cause });
+      }
       const why = `The DMR server did not answer within ${timeoutMs} ms; send the message again with the same id`;
       throw new RetryableError('NO_ANSWER', why, { cause });
     }
@@ -125,6 +138,11 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const agents = readList(data);
     if (agents) take(agents);
     else this.log.warn('the server sent something that is no agent list; the one from before stays');
+  }
+
+  private take(message: unknown, ack: unknown): void {
+    const answering = this.answer(message, ack).finally(() => this.underWay.delete(answering));
+    this.underWay.add(answering);
   }
 
   private async answer(message: unknown, ack: unknown): Promise<void> {

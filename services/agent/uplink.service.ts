@@ -10,6 +10,9 @@ import { countUplink } from '../../lib/uplink/uplink-metrics';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
+/** What an orchestrator gives a process to end is 30 s as a rule. */
+const STOP_GRACE_MS = 12_000;
+
 interface UplinkService extends AgentNodeService {
   client: UplinkClient;
   receive(message: unknown): Promise<AgentAck>;
@@ -23,7 +26,7 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
     name: 'uplink',
     mixins: [agentNodeMixin(config)],
     actions: {
-      /** Sends an envelope up and answers with the server's ack; throws UPLINK_DOWN or NO_ANSWER. */
+      /** Sends an envelope up and answers with the server's ack; throws UPLINK_DOWN, UPLINK_LOST or NO_ANSWER. */
       send: {
         visibility: 'public',
         params: { envelope: 'object' },
@@ -78,8 +81,8 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
     started(this: UplinkService) {
       this.client.start();
     },
-    stopped(this: UplinkService) {
-      this.client.stop();
+    async stopped(this: UplinkService) {
+      await this.client.stop(STOP_GRACE_MS);
     },
   });
 }

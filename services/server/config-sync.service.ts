@@ -1,9 +1,10 @@
 import { Cron } from 'croner';
 import type { Context, Service, ServiceSchema } from 'moleculer';
-import type { AgentRecord, AgentSnapshot } from '../../lib/agents/agent-record';
-import { fetchAgents } from '../../lib/agents/centops-client';
+import type { AgentSnapshot } from '../../lib/agents/agent-record';
+import { askSnapshots } from '../../lib/agents/ask-snapshots';
+import { fetchAgents, type CentOpsList } from '../../lib/agents/centops-client';
 import { diffAgents, isEmptyDiff } from '../../lib/agents/directory';
-import { mergeAnswer } from '../../lib/agents/sync';
+import { isWhole, mergeAnswer, mergeSnapshot } from '../../lib/agents/sync';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { messageOf } from '../../lib/errors';
@@ -19,6 +20,8 @@ export interface SyncResult {
 }
 
 const FIRST_RETRY_MS = 2000;
+/** A neighbour that does not answer at once is done without; the next look asks CentOps again. */
+const ASK_NEIGHBOURS = { timeout: 1000, retries: 0 };
 
 interface ConfigSyncService extends Service {
   current: AgentSnapshot | null;
@@ -27,7 +30,10 @@ interface ConfigSyncService extends Service {
   running: Promise<SyncResult> | null;
   sync(): Promise<SyncResult>;
   fetch(): Promise<SyncResult>;
-  take(agents: AgentRecord[]): Promise<SyncResult>;
+  fromNeighbours(): Promise<void>;
+  follow(snapshot: AgentSnapshot): void;
+  take(answer: CentOpsList): Promise<SyncResult>;
+  announce(): Promise<void>;
 }
 
 /** Keeps the agent list in step with CentOps and tells every node what changed. */
@@ -55,7 +61,13 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
       /** A neighbour was quicker: its newer list is ours, so that it is not announced a second time. */
       'agents.changed': {
         handler(this: ConfigSyncService, ctx: Context<AgentSnapshot>) {
-          if (ctx.params.fetchedAt > (this.current?.fetchedAt ?? 0)) this.current = ctx.params;
+          this.follow(ctx.params);
+        },
+      },
+      /** What was announced while this node was cut off reached nobody. */
+      '$transporter.connected': {
+        handler(this: ConfigSyncService) {
+          return this.announce();
         },
       },
     },
@@ -73,8 +85,8 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
           for (const why of answer.rejected) this.logger.warn(`CentOps lists an unusable agent: ${why}`);
           if (answer.agents.length === 0)
             this.logger.warn('CentOps lists no usable agent; nothing is removed for that');
-          const merged = mergeAnswer(this.current?.agents ?? [], answer);
-          if (merged.length > 0) return await this.take(merged);
+          if (!this.current && !isWhole(answer)) await this.fromNeighbours();
+          if (this.current || answer.agents.length > 0) return await this.take(answer);
         } catch (error) {
           this.logger.warn(`the agent list stays as it is: ${messageOf(error)}`);
           return { ...nothing(this.current), error: messageOf(error) };
@@ -85,17 +97,34 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
         return { ...nothing(this.current), error: 'CentOps lists no usable agent' };
       },
 
-      async take(this: ConfigSyncService, agents: AgentRecord[]): Promise<SyncResult> {
-        const before = new Map(this.current?.agents.map((agent) => [agent.id, agent]));
-        const diff = diffAgents(before, agents);
+      /** A node that begins with half an answer would know fewer agents than its neighbours. */
+      async fromNeighbours(this: ConfigSyncService) {
+        for (const snapshot of await askSnapshots(this.broker, ASK_NEIGHBOURS)) this.follow(snapshot);
+      },
+
+      follow(this: ConfigSyncService, snapshot: AgentSnapshot) {
+        if (snapshot.fetchedAt <= (this.current?.fetchedAt ?? 0)) return;
+        this.current = mergeSnapshot(this.current?.agents ?? [], snapshot);
+      },
+
+      async take(this: ConfigSyncService, answer: CentOpsList): Promise<SyncResult> {
+        const before = this.current?.agents ?? [];
+        const agents = mergeAnswer(before, answer);
+        const diff = diffAgents(new Map(before.map((agent) => [agent.id, agent])), agents);
         const first = this.current === null;
-        this.current = { agents, fetchedAt: Date.now() };
+        // Later than any list seen so far, so that the one of a node with a fast clock does not hide this.
+        const fetchedAt = Math.max(Date.now(), (this.current?.fetchedAt ?? 0) + 1);
+        this.current = { agents, fetchedAt, whole: isWhole(answer) };
         const [added, changed, removed] = [diff.added.length, diff.changed.length, diff.removed.length];
-        if (first || !isEmptyDiff(diff)) {
+        if (first || !isEmptyDiff(diff))
           this.logger.info('agent list changed', { event: 'agents-changed', added, changed, removed });
-          await this.broker.broadcast('agents.changed', this.current);
-        }
+        await this.announce();
         return { ok: true, agents: agents.length, added, changed, removed };
+      },
+
+      /** Also when nothing is new here: an earlier announcement may have been lost, and who has the list is not moved. */
+      async announce(this: ConfigSyncService) {
+        if (this.current) await this.broker.broadcast('agents.changed', this.current);
       },
     },
     created(this: ConfigSyncService) {

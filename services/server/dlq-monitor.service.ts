@@ -26,8 +26,11 @@ export interface DlqGrowing extends DeadLetterCount {
 
 interface DlqMonitorService extends NodeRouterService {
   last: Map<string, number>;
+  /** Agents whose queue is counted; one that left stays until its queue is gone. */
+  seen: Set<string>;
   timer: NodeJS.Timeout | undefined;
   count(): Promise<DeadLetterCount[]>;
+  countOf(agentId: string): Promise<DeadLetterCount[]>;
   watch(): Promise<void>;
   compare(counts: DeadLetterCount[]): Promise<void>;
 }
@@ -48,12 +51,21 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
     },
     methods: {
       async count(this: DlqMonitorService): Promise<DeadLetterCount[]> {
-        const agents = this.nodeRouter.directory.list().map(({ id }) => ({ agentId: id, queue: dlqName(id) }));
-        const queues = [...agents, { agentId: null, queue: VALIDATION_FAILURES }];
-        return mapParallel(queues, PARALLEL, async (entry) => {
-          const messages = (await this.nodeRouter.depth(entry.queue)) ?? 0;
-          return { ...entry, messages };
-        });
+        for (const { id } of this.nodeRouter.directory.list()) this.seen.add(id);
+        const counts = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
+        const failures = (await this.nodeRouter.depth(VALIDATION_FAILURES)) ?? 0;
+        return [...counts.flat(), { agentId: null, queue: VALIDATION_FAILURES, messages: failures }];
+      },
+
+      /** Nothing for an agent that left and whose queue went after it. */
+      async countOf(this: DlqMonitorService, agentId: string): Promise<DeadLetterCount[]> {
+        const queue = dlqName(agentId);
+        const messages = await this.nodeRouter.depth(queue);
+        if (messages !== undefined || this.nodeRouter.directory.get(agentId))
+          return [{ agentId, queue, messages: messages ?? 0 }];
+        this.seen.delete(agentId);
+        this.last.delete(queue);
+        return [];
       },
 
       async watch(this: DlqMonitorService) {
@@ -88,6 +100,7 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
     },
     created(this: DlqMonitorService) {
       this.last = new Map();
+      this.seen = new Set();
     },
     started(this: DlqMonitorService) {
       this.timer = setTimeout(() => void this.watch(), config.dlqMonitorIntervalMs);

@@ -50,6 +50,22 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
           return this.gateway.drop(ctx.params.agentId);
         },
       },
+      /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */
+      pause: {
+        visibility: 'public',
+        params: { agentId: 'uuid' },
+        handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+          return this.nodeRouter.consumers.pause(ctx.params.agentId);
+        },
+      },
+      /** Consumes it again. */
+      resume: {
+        visibility: 'public',
+        params: { agentId: 'uuid' },
+        async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+          await this.nodeRouter.consumers.resume(ctx.params.agentId);
+        },
+      },
     },
     methods: {
       /** Called by moleculer-io for each socket that wants in; what it throws reaches the agent as connect_error. */

@@ -13,7 +13,7 @@ interface RouterService extends NodeRouterService {
   retirement: Retirement;
   retireTimer: NodeJS.Timeout;
   agentsChanged(diff: AgentDiff): Promise<void>;
-  atSocket(ctx: AgentContext, action: string, here: (agentId: string) => Promise<unknown>): Promise<unknown>;
+  atSocket(ctx: AgentContext, action: string): Promise<unknown>;
   knownAgent(agentId: string): void;
 }
 
@@ -43,7 +43,7 @@ const actions: ServiceActionsSchema = {
     visibility: 'public',
     params: agentParams,
     handler(this: RouterService, ctx: AgentContext) {
-      return this.atSocket(ctx, 'router.attach', (agentId) => this.nodeRouter.resume(agentId));
+      return this.atSocket(ctx, 'gateway.io.resume');
     },
   },
   /** Stops consuming the queue of an agent; what is in flight goes back, its socket stays where it is. */
@@ -51,7 +51,7 @@ const actions: ServiceActionsSchema = {
     visibility: 'public',
     params: agentParams,
     handler(this: RouterService, ctx: AgentContext) {
-      return this.atSocket(ctx, 'router.detach', (agentId) => this.nodeRouter.pause(agentId));
+      return this.atSocket(ctx, 'gateway.io.pause');
     },
   },
   /** Takes the queues of an agent that left CentOps out of use, see Retirement. */
@@ -89,18 +89,12 @@ export function routerService(config: ServerConfig): ServiceSchema {
         await this.nodeRouter.declareMany(diff.added.map(({ id }) => id)).catch(later);
         for (const { id } of diff.removed) await this.retirement.begin(id).catch(later);
       },
-      /** Does it here when the agent's socket is here, else on the node that has it. */
-      async atSocket(
-        this: RouterService,
-        ctx: AgentContext,
-        action: string,
-        here: (agentId: string) => Promise<unknown>,
-      ) {
+      /** Calls the gateway that holds the agent's socket. */
+      async atSocket(this: RouterService, ctx: AgentContext, action: string) {
         const { agentId } = ctx.params;
-        if (this.nodeRouter.holds(agentId)) return here(agentId);
         const nodeID = await nodeOf(this.broker, agentId);
-        if (nodeID && nodeID !== this.broker.nodeID) return ctx.call(action, { agentId }, { nodeID });
-        throw new FinalError('AGENT_NOT_CONNECTED', `Agent ${agentId} is connected to no node`);
+        if (!nodeID) throw new FinalError('AGENT_NOT_CONNECTED', `Agent ${agentId} is connected to no node`);
+        return ctx.call(action, { agentId }, { nodeID });
       },
       knownAgent(this: RouterService, agentId: string) {
         if (this.nodeRouter.directory.get(agentId)) return;

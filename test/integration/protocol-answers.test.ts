@@ -150,7 +150,7 @@ describe("what becomes of a message after its recipient's answer", () => {
       await queues.put(police.id, body);
       const envelope = await send();
       await login();
-      await recipient.until(({ messages }) => messages.length > 0);
+      await recipient.until(({ messages }) => messages[0]?.answer !== undefined);
       const [letter] = await queues.waitFor(dlq, 1);
       expect(letter).toMatchObject({ headers: { 'x-dmr-reason': reason, 'x-dmr-tries': 0 }, persistent: true });
       expect(recipient.messages.map((message) => message.envelope)).toEqual([envelope]);

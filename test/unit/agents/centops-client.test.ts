@@ -108,7 +108,12 @@ describe('fetchAgents', () => {
     await expect(fetchAgents(paged)).resolves.toEqual({ agents: [], rejected: [] });
   });
 
-  it('without credentials, reads a paged list as one page and is not fooled by its repetition', async () => {
+  it('reads every page of a paged list that wants no credentials', async () => {
+    const url = await serve((page) => ({ items: [entryOf(records[page - 1]!)], totalPages: 3 }));
+    await expect(fetchAgents({ url, cron })).resolves.toEqual({ agents: records.slice(0, 3), rejected: [] });
+  });
+
+  it('is not fooled by a list that repeats its first page for every other', async () => {
     const url = await serve(() => ({ items: records.slice(0, 2).map(entryOf), totalPages: 3 }));
     const list = await fetchAgents({ url, cron });
     expect(list.agents).toEqual(records.slice(0, 2));

@@ -89,6 +89,7 @@ describe('AgentDirectory', () => {
   });
 
   it('keeps the mark of a partial list out of its records', () => {
+    directory.replace([]);
     directory.patch([{ ...alpha, deleted: false }]);
     expect(directory.get(alpha.id)).toEqual(alpha);
     expect(directory.get(alpha.id)).not.toHaveProperty('deleted');
@@ -100,9 +101,10 @@ describe('AgentDirectory', () => {
     expect(directory.list()).toEqual([alpha]);
   });
 
-  it('is ready after a partial list that came first', () => {
-    directory.patch([alpha]);
-    expect(directory.ready).toBe(true);
+  it('takes no partial list before the first whole one: everybody else would pass for unknown', () => {
+    expect(directory.patch([alpha])).toEqual(none);
+    expect(directory.ready).toBe(false);
+    expect(directory.get(alpha.id)).toBeUndefined();
   });
 
   it('hands out a list that a caller may change', () => {

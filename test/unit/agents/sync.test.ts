@@ -1,5 +1,5 @@
-import type { AgentRecord } from '../../../lib/agents/agent-record';
-import { mergeAnswer } from '../../../lib/agents/sync';
+import type { AgentRecord, AgentSnapshot } from '../../../lib/agents/agent-record';
+import { mergeAnswer, mergeSnapshot } from '../../../lib/agents/sync';
 
 const agent = (id: string, name = id): AgentRecord => ({
   id,
@@ -41,4 +41,20 @@ describe('mergeAnswer', () => {
     expect(current).toEqual(before);
     expect(answer).toEqual({ agents: [agent('d')], rejected: ['x'] });
   });
+});
+
+describe('mergeSnapshot', () => {
+  const snapshot = (whole?: boolean): AgentSnapshot => ({ agents: [agent('b', 'renamed')], fetchedAt: 7, whole });
+
+  it('takes a whole snapshot as it is', () => {
+    expect(mergeSnapshot(current, snapshot(true))).toEqual(snapshot(true));
+  });
+
+  it.each([false, undefined])(
+    'removes nobody for one that is not whole (%s), and does not call the sum whole',
+    (whole) => {
+      const agents = [agent('a'), agent('b', 'renamed'), agent('c')];
+      expect(mergeSnapshot(current, snapshot(whole))).toEqual({ agents, fetchedAt: 7, whole });
+    },
+  );
 });

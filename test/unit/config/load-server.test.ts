@@ -18,7 +18,6 @@ const DEFAULTS = {
     password: 'broker-password',
     vhost: '/',
     reconnectMaxMs: 5000,
-    managementUri: undefined,
   },
   ttl: { agentTtlMs: 300000, dlqTtlMs: 86400000, validationFailuresTtlMs: 86400000 },
   delivery: { ackTimeoutMs: 2000, maxTries: 10, retryDelayMs: 1000, retryDelayMaxMs: 30000, prefetch: 50 },
@@ -69,7 +68,6 @@ const AMQP = {
   password: ' spaces stay ',
   vhost: 'rooms',
   reconnectMaxMs: 105,
-  managementUri: 'http://10.0.0.7:15672',
 };
 
 describe('the configuration of a server', () => {

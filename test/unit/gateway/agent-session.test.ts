@@ -14,6 +14,9 @@ const envelope = { id: 'x', payload: 'sealed' } as StoredEnvelope;
 /** As much of a socket as a session touches. */
 class FakeSocket {
   readonly conn = new EventEmitter();
+  /** Acks that are still to come, as Socket.IO keeps them. */
+  readonly acks = new Map<number, unknown>();
+  readonly nsp = { _ids: 7 };
   readonly emitted: unknown[][] = [];
   readonly disconnect = jest.fn();
   connected = true;
@@ -22,12 +25,14 @@ class FakeSocket {
 
   emit(...args: unknown[]): void {
     this.emitted.push(args);
+    if (typeof args[2] === 'function') this.acks.set(this.nsp._ids++, args[2]);
     this.whileEmitting();
   }
 
-  /** The agent answers its nth message. */
+  /** The agent answers its nth message; Socket.IO ignores what it no longer waits for. */
   acknowledge(index: number, ack: unknown): void {
-    (this.emitted[index]?.[2] as (ack: unknown) => void)(ack);
+    (this.acks.get(7 + index) as ((ack: unknown) => void) | undefined)?.(ack);
+    this.acks.delete(7 + index);
   }
 }
 
@@ -100,6 +105,7 @@ describe('a message down', () => {
     socket.acknowledge(1, 2);
     expect(first).toHaveBeenCalledWith(1);
     expect(second).not.toHaveBeenCalled();
+    expect(socket.acks.size).toBe(0);
   });
 });
 

@@ -61,9 +61,7 @@ beforeEach(() => {
   directory.replace([record]);
   const router = {
     directory,
-    inFlight: () => 2,
-    attach: () => step('attach'),
-    detach: () => step('detach'),
+    consumers: { inFlight: () => 2, attach: () => step('attach'), detach: () => step('detach') },
   } as unknown as NodeRouter;
   sessions = new AgentSessions(router, 0, () => step('drop elsewhere'), log);
 });
@@ -101,7 +99,8 @@ describe('a login', () => {
     await sessions.logout(one);
     await takeover;
     expect(steps).toEqual(['drop one', ...LOGIN('two')]);
-    expect(sessions.get(AGENT)).toBe(two);
+    expect(sessions.list()).toHaveLength(1);
+    expect(two.isOpen).toBe(true);
   });
 
   it('waits for the logout before it to be through', async () => {

@@ -1,6 +1,9 @@
+import { EventEmitter } from 'node:events';
+import type { AmqpConnection } from '../../../lib/amqp/connection';
 import type { NodeRouter } from '../../../lib/router/node-router';
+import { moveToDlq } from '../../../lib/router/retire';
 import { Retirement } from '../../../lib/router/retirement';
-import { RecordingLog } from '../fakes';
+import { FakePublisher, RecordingLog } from '../fakes';
 
 const GRACE_MS = 60_000;
 
@@ -9,6 +12,10 @@ class FakeRouter {
   readonly waiting = new Map<string, number>();
   readonly deadLetters = new Map<string, number>();
   readonly calls: string[] = [];
+  readonly listed = new Set<string>();
+  readonly directory = { get: (agentId: string) => this.listed.has(agentId) || undefined };
+  /** Happens while a queue is emptied. */
+  meanwhile: (() => void) | undefined;
   failure: Error | undefined;
 
   moveToDlq(agentId: string): Promise<number> {
@@ -16,6 +23,7 @@ class FakeRouter {
     if (this.failure) return Promise.reject(this.failure);
     const moved = this.waiting.get(agentId) ?? 0;
     this.waiting.set(agentId, 0);
+    this.meanwhile?.();
     this.deadLetters.set(agentId, (this.deadLetters.get(agentId) ?? 0) + moved);
     return Promise.resolve(moved);
   }
@@ -92,6 +100,37 @@ describe('Retirement', () => {
     await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
   });
 
+  it.each([
+    ['is told so', () => retirement.cancel('b')],
+    ['is only listed so far', () => router.listed.add('b')],
+  ])("moves nothing of an agent that comes back during another's step and %s", async (_how, comeBack) => {
+    await retirement.begin('a');
+    await retirement.begin('b');
+    router.waiting.set('b', 1);
+    router.meanwhile = comeBack;
+    await retirement.goOn();
+    expect(router.calls).toEqual(['move a', 'move b', 'move a']);
+    expect(router.waiting.get('b')).toBe(1);
+  });
+
+  it('does not delete the queues of an agent that comes back during its own step', async () => {
+    await retirement.begin('a');
+    jest.advanceTimersByTime(GRACE_MS);
+    router.meanwhile = () => router.listed.add('a');
+    await retirement.goOn();
+    expect(router.calls).toEqual(['move a', 'move a']);
+  });
+
+  it('does not begin with an agent that is back already, and counts its grace anew later', async () => {
+    router.listed.add('a');
+    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
+    jest.advanceTimersByTime(GRACE_MS);
+    router.listed.delete('a');
+    await retirement.goOn();
+    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
+    expect(router.calls).toEqual(['move a']);
+  });
+
   it('with no grace deletes in the same step', async () => {
     retirement = new Retirement(router as unknown as NodeRouter, 0, log);
     await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: true });
@@ -113,5 +152,35 @@ describe('Retirement', () => {
     retirement.cancel('a');
     await retirement.goOn();
     expect(router.calls).toEqual([]);
+  });
+});
+
+/** A connection whose channels know one queue with this many messages. */
+function queueOf(messageCount: number) {
+  const acked: unknown[] = [];
+  let next = 0;
+  const channel = Object.assign(new EventEmitter(), {
+    checkQueue: () => Promise.resolve({ messageCount }),
+    get: () => Promise.resolve({ content: Buffer.from('{}'), properties: { messageId: `m${next++}` } }),
+    ack: (message: { properties: { messageId: string } }) => acked.push(message.properties.messageId),
+    close: () => Promise.resolve(),
+  });
+  return { acked, connection: { channel: () => Promise.resolve(channel) } as unknown as AmqpConnection };
+}
+
+describe('moveToDlq', () => {
+  it('moves all that waits', async () => {
+    const { acked, connection } = queueOf(3);
+    await expect(moveToDlq(connection, new FakePublisher().asPublisher, 'a')).resolves.toBe(3);
+    expect(acked).toEqual(['m0', 'm1', 'm2']);
+  });
+
+  it('stops before the next message when the agent is back', async () => {
+    const { acked, connection } = queueOf(3);
+    const publisher = new FakePublisher();
+    const hasLeft = () => publisher.confirmed.length < 2;
+    await expect(moveToDlq(connection, publisher.asPublisher, 'a', hasLeft)).resolves.toBe(2);
+    expect(acked).toEqual(['m0', 'm1']);
+    expect(publisher.attempts.map(({ queue }) => queue)).toEqual(['a.dlq', 'a.dlq']);
   });
 });

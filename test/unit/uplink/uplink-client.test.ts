@@ -258,14 +258,14 @@ describe('a message up', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it('fails with NO_ANSWER as soon as the connection is lost', async () => {
+  it('fails with UPLINK_LOST as soon as the connection is lost', async () => {
     const server = await startServer();
     const { client } = await connect(server);
     server.answerWith(undefined);
     const sending = failureOf(client.send(envelope(), 600_000));
     await server.until(() => server.received.length === 1);
     server.dropConnection(alpha.id);
-    await expect(sending).resolves.toBe('NO_ANSWER');
+    await expect(sending).resolves.toBe('UPLINK_LOST');
   });
 
   it('fails with UPLINK_DOWN without a connection, and is not sent later', async () => {
@@ -278,7 +278,7 @@ describe('a message up', () => {
     await eventually(() => client.connected);
     await client.send(envelope(), 1000);
     expect(server.received).toHaveLength(1);
-    client.stop();
+    await client.stop();
     await expect(failureOf(client.send(envelope(), 1000))).resolves.toBe('UPLINK_DOWN');
   });
 });
