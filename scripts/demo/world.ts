@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { startGuard, type Guard } from '../lib/broker/guard';
+import { runCommand } from '../lib/run-command';
 import { provideBroker } from '../lib/broker/provide-broker';
 import type { ProvidedBroker } from '../lib/broker/types';
 import { keptKey } from './agent-key';
 import { brokerDeath } from './broker-watch';
-import { build, buildIsOld } from './build';
 import { Fleet } from './fleet';
 import { guide } from './guide';
 import { brokerEnv, DemoPlan } from './plan';
@@ -114,7 +114,7 @@ export class World {
   }
 
   private async startStandIns(): Promise<DemoPlan> {
-    if (buildIsOld(ROOT)) await this.progress.step('build', () => build(ROOT));
+    await this.progress.step('build', ensureBuild);
     const keyOf = (name: string) => keptKey(path.join(this.folder, `${name}.pem`));
     const [taxOffice, police] = await Promise.all([keyOf('tax-office'), keyOf('police')]);
     const plan = new DemoPlan(await demoPorts(), { taxOffice, police }, this.settings.env);
@@ -127,4 +127,10 @@ export class World {
 function shown(folder: string): string {
   const relative = path.relative('', folder);
   return relative.startsWith('..') ? folder : relative;
+}
+
+/** Builds what the processes run, unless it is up to date; throws with what the compiler said. */
+async function ensureBuild(): Promise<void> {
+  const { code, stdout, stderr } = await runCommand([process.execPath, path.join(ROOT, 'scripts/ensure-build.mjs')]);
+  if (code !== 0) throw new Error(`The build failed:\n${stdout}${stderr}`.trimEnd());
 }

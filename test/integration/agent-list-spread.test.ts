@@ -15,11 +15,9 @@ import { TcpProxy } from '../helpers/tcp-proxy';
 
 const { amqp, management } = useVhost();
 
-const [tax, police, health] = ['Tax Office', 'Police', 'Health Board'].map(makeIdentity) as [
-  PublicIdentity,
-  PublicIdentity,
-  PublicIdentity,
-];
+const tax = makeIdentity('Tax Office');
+const police = makeIdentity('Police');
+const health = makeIdentity('Health Board');
 
 const HOUR_MS = 3_600_000;
 
@@ -113,6 +111,7 @@ describe('a change of the list', () => {
     await settle();
     expect(await known(gateway)).toBe(3);
     expect(await sync(source)).toMatchObject({ ok: true, removed: 0 });
+    console.log(source.broker.broadcast.toString(), source.broker.registry.events.list({}).map((e:any)=>e.name+JSON.stringify(e.group)+e.count), (await snapshotOf(source)));
     await knows(gateway, 1);
   });
 
