@@ -32,6 +32,8 @@ export class Publisher {
   private opening: Promise<ConfirmChannel> | null = null;
   /** Set while the socket's buffer is full; resolves when it has drained or the channel is gone. */
   private full: Promise<void> | null = null;
+  /** Set while somebody waits for the end of an alarm. */
+  private alarm: Promise<void> | null = null;
   private readonly returned = new Map<string, number>();
 
   constructor(
@@ -74,6 +76,8 @@ export class Publisher {
   }
 
   private async attempt(publication: Publication, timeoutMs: number): Promise<void> {
+    // What is written to a blocked connection is read after the alarm: the sender would have been told of a failure.
+    if (this.connection.blocked) await within(this.unblocked(), timeoutMs, 'RabbitMQ is in memory or disk alarm');
     const channel = this.channel ?? (await this.openChannel(timeoutMs));
     if (this.full) await within(this.full, timeoutMs, 'RabbitMQ takes nothing for now');
     const { queue, body, messageId, headers } = publication;
@@ -125,12 +129,23 @@ export class Publisher {
   private holdBack(channel: ConfirmChannel): void {
     this.full ??= new Promise<void>((resolve) => {
       const goOn = () => {
+        channel.off('drain', goOn).off('close', goOn);
         this.full = null;
         resolve();
       };
-      channel.once('drain', goOn);
-      channel.once('close', goOn);
+      channel.on('drain', goOn).on('close', goOn);
     });
+  }
+
+  /** Resolves when the alarm is over, or with the connection. */
+  private unblocked(): Promise<void> {
+    this.alarm ??= new Promise<void>((resolve) => {
+      this.connection.once('unblocked', () => {
+        this.alarm = null;
+        resolve();
+      });
+    });
+    return this.alarm;
   }
 
   /** A returned message is confirmed all the same, right after the return; the confirm looks here. */
