@@ -1,9 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Middleware, ServiceBroker } from 'moleculer';
 
+interface Channel {
+  prefetch(count: number): Promise<unknown>;
+}
+
+interface Transporter {
+  connection?: { close(): Promise<void> } | null;
+  channel?: Channel | null;
+  connect(): Promise<void>;
+}
+
 interface Transit {
   opts: { disableReconnect?: boolean };
-  tx: { connection?: { close(): Promise<void> } | null; connect(): Promise<void> };
+  tx: Transporter;
   connect(): Promise<void>;
   discoverer: { sendLocalNodeInfo(): Promise<void> };
 }
@@ -16,7 +26,24 @@ interface Guarded {
 /** How long a start waits for the mesh; connected nodes need about half a second. */
 const CONNECT_GRACE_MS = 3000;
 
-/** Mends three faults of Moleculer's AMQP transporter. */
+/**
+ * The transporter sets the prefetch of a new channel without looking at the outcome; where the connection is lost again
+ * at once, that promise would be rejected unhandled and end the process. The loss itself it notices by other means.
+ */
+function watchPrefetch(tx: Transporter): void {
+  let current = tx.channel;
+  Object.defineProperty(tx, 'channel', {
+    get: () => current,
+    set: (channel: Channel | null) => {
+      current = channel;
+      if (!channel) return;
+      const prefetch = channel.prefetch.bind(channel);
+      channel.prefetch = (count) => prefetch(count).catch(() => undefined);
+    },
+  });
+}
+
+/** Mends four faults of Moleculer's AMQP transporter. */
 export const transporterGuard: Middleware = {
   /**
    * It reconnects after the loss of its connection but never after the loss of its channel alone: the node stays deaf
@@ -36,6 +63,7 @@ export const transporterGuard: Middleware = {
   starting(broker: ServiceBroker) {
     const { transit } = broker as unknown as Guarded;
     if (!transit) return;
+    watchPrefetch(transit.tx);
     const connect = transit.connect.bind(transit);
     transit.connect = async () => {
       const connected = connect();

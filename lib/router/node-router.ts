@@ -90,11 +90,6 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     if (!isEmptyDiff(diff)) this.emit('agents', diff);
   }
 
-  /** The list as this node has it, for a neighbour; undefined before the first. */
-  snapshot(): AgentSnapshot | undefined {
-    return this.directory.ready ? { agents: this.directory.list(), fetchedAt: this.fetchedAt } : undefined;
-  }
-
   /** The way up: from an authenticated agent into the recipient's queue. */
   accept(agentId: string, message: unknown): Promise<ServerAck> {
     const { directory, publisher, events, log } = this;
@@ -120,7 +115,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   async moveToDlq(agentId: string): Promise<number> {
     if ((await queueDepth(this.admin, agentId)) === undefined) return 0;
     await this.declareOne(deadLetterQueue(agentId, this.config.ttl));
-    return moveToDlq(this.admin, this.publisher, agentId);
+    return moveToDlq(this.admin, this.publisher, agentId, () => this.directory.get(agentId) === undefined);
   }
 
   /** Deletes the queues of an agent that left, each only when it is empty; true when both are gone. */

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { Context, Service, ServiceSchema } from 'moleculer';
+import type { Context, Service, ServiceActionsSchema, ServiceSchema } from 'moleculer';
 import type { AgentSnapshot } from '../../lib/agents/agent-record';
 import { askSnapshots } from '../../lib/agents/ask-snapshots';
 import { fetchAgents, type CentOpsList } from '../../lib/agents/centops-client';
@@ -36,27 +36,29 @@ interface ConfigSyncService extends Service {
   announce(): Promise<void>;
 }
 
+const actions: ServiceActionsSchema = {
+  /** The list as it is now; null before the first good answer. */
+  snapshot: {
+    visibility: 'public',
+    handler(this: ConfigSyncService): AgentSnapshot | null {
+      return this.current;
+    },
+  },
+  /** Looks at CentOps now and says how it ended. */
+  sync: {
+    visibility: 'public',
+    timeout: 60_000,
+    handler(this: ConfigSyncService) {
+      return this.sync();
+    },
+  },
+};
+
 /** Keeps the agent list in step with CentOps and tells every node what changed. */
 export function configSyncService(config: ServerConfig): ServiceSchema {
   return defineService<ConfigSyncService>({
     name: 'config-sync',
-    actions: {
-      /** The list as it is now; null before the first good answer. */
-      snapshot: {
-        visibility: 'public',
-        handler(this: ConfigSyncService): AgentSnapshot | null {
-          return this.current;
-        },
-      },
-      /** Looks at CentOps now and says how it ended. */
-      sync: {
-        visibility: 'public',
-        timeout: 60_000,
-        handler(this: ConfigSyncService) {
-          return this.sync();
-        },
-      },
-    },
+    actions,
     events: {
       /** A neighbour was quicker: its newer list is ours, so that it is not announced a second time. */
       'agents.changed': {

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import type { AgentSnapshot } from '../../lib/agents/agent-record';
 import { dlqName } from '../../lib/amqp/topology';
 import { meshBrokerOptions } from '../../lib/mesh/broker-options';
+import { nodesWith } from '../../lib/mesh/nodes';
 import type { DeadLetterCount } from '../../services/server/dlq-monitor.service';
 import type { SyncResult } from '../../services/server/config-sync.service';
 import { startCentOps, type CentOps } from '../helpers/centops';
@@ -44,10 +45,11 @@ async function startNode(only?: ServerServiceName[], url = centOps.url, broker =
   return node;
 }
 
-/** A gateway without a config-sync of its own, once it has the list. */
-async function startGateway(): Promise<ServerNode> {
+/** A gateway without a config-sync of its own, once it has the list and `source` would announce a change to it. */
+async function startGateway(source: ServerNode): Promise<ServerNode> {
   const node = await startNode(['gateway.io']);
   await untilHealthy(node.url);
+  await eventually(() => nodesWith(source.broker, 'gateway.io').length > 0);
   return node;
 }
 
@@ -103,8 +105,7 @@ describe('a node whose first answer of CentOps is not whole', () => {
 describe('a change of the list', () => {
   it('is announced again with the next look at CentOps, in case nobody heard', async () => {
     const source = await startNode(['config-sync']);
-    const gateway = await startGateway();
-    for (let i=0;i<24;i++){ console.log(Date.now()%100000, JSON.stringify((source.broker.registry as any).getNodeList({withServices:true}).map((n:any)=>[n.id,n.available,n.seq,n.services.map((x:any)=>x.name)]))); await settle(); }
+    const gateway = await startGateway(source);
     const broadcast = jest.spyOn(source.broker, 'broadcast').mockResolvedValueOnce(undefined);
     centOps.agents = [tax];
     expect(await sync(source)).toMatchObject({ removed: 2 });
@@ -118,7 +119,7 @@ describe('a change of the list', () => {
   it('that happened while config-sync was cut off is announced once it is back', async () => {
     const proxy = await newProxy();
     const source = await startNode(['config-sync'], centOps.url, { ...amqp, host: '127.0.0.1', port: proxy.port });
-    const gateway = await startGateway();
+    const gateway = await startGateway(source);
     await proxy.cut();
     centOps.agents = [tax];
     expect(await sync(source)).toMatchObject({ removed: 2 });
@@ -149,7 +150,7 @@ describe('dead letters of an agent that left', () => {
     const queues = async () => (await management.queues()).map(({ name }) => name);
     await eventually(async () => (await queues()).includes(dlqName(police.id)));
     expect(await counts()).toMatchObject({ messages: 0 });
-    const body = { ...chatMessage(police.id) };
+    const body = chatMessage(police.id);
     await management.request('POST', `exchanges/${amqp.vhost}/amq.default/publish`, {
       properties: { delivery_mode: 2, message_id: body.id },
       routing_key: police.id,

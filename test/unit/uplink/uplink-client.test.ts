@@ -171,7 +171,7 @@ describe('a connection that is lost', () => {
   it('stays away once the client was stopped', async () => {
     const server = await startServer();
     const { client } = await connect(server);
-    client.stop();
+    await client.stop();
     await server.until(() => server.online.length === 0);
     expect(client.connected).toBe(false);
     // Three times the longest wait between two attempts: it really does not come back.
@@ -185,7 +185,7 @@ describe('a connection that is lost', () => {
     const refused = once(client, 'disconnected');
     client.start();
     await refused;
-    client.stop();
+    await client.stop();
     // As above.
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect(server.refusedTokens).toHaveLength(1);
