@@ -51,6 +51,7 @@ export const transporterGuard: Middleware = {
    */
   created(broker: ServiceBroker) {
     const { localBus, transit } = broker as unknown as Guarded;
+    if (transit) watchPrefetch(transit.tx);
     localBus.on('$transporter.error', ({ type }) => {
       if (type === 'failedChannel') transit?.tx.connection?.close().catch(() => undefined); // gone already
     });
@@ -63,7 +64,6 @@ export const transporterGuard: Middleware = {
   starting(broker: ServiceBroker) {
     const { transit } = broker as unknown as Guarded;
     if (!transit) return;
-    watchPrefetch(transit.tx);
     const connect = transit.connect.bind(transit);
     transit.connect = async () => {
       const connected = connect();

@@ -56,6 +56,21 @@ describe('a transporter that lost its channel', () => {
   });
 });
 
+describe('a transporter that gets a channel', () => {
+  it('may lose it before its prefetch is set', async () => {
+    const { broker, transit } = fakeBroker();
+    created(broker);
+    const prefetch = jest.fn(() => Promise.reject(new Error('Channel closed')));
+    const tx = transit.tx as typeof transit.tx & { channel: { prefetch(count: number): Promise<void> } | null };
+    tx.channel = { prefetch };
+    void tx.channel.prefetch(100);
+    await new Promise(setImmediate); // an unhandled rejection would end the test
+    expect(prefetch).toHaveBeenCalledWith(100);
+    tx.channel = null;
+    expect(tx.channel).toBeNull();
+  });
+});
+
 describe('a node that starts', () => {
   const sendLocalNodeInfo = jest.fn(() => Promise.resolve());
   let connected: () => void;
