@@ -33,6 +33,8 @@ type GuardProcess = ChildProcessByStdio<Writable, Readable, null>;
 
 /** A guard at work, see guard-process.mjs. */
 export interface Guard {
+  /** What it started, in order; each is the first process of a group of its own. */
+  pids: number[];
   /** Fires when the guard has ended, for whatever reason. */
   ended: AbortSignal;
   /** Has everything ended and waits for it. */
@@ -76,7 +78,7 @@ function guardOf(child: GuardProcess, pids: number[]): Guard {
   });
   // A launcher with nothing left to do may end: that stops the broker as well.
   for (const handle of [child, child.stdin as Socket, child.stdout as Socket]) handle.unref();
-  return { ended: ended.signal, stop: () => stop(child) };
+  return { pids, ended: ended.signal, stop: () => stop(child) };
 }
 
 async function stop(child: GuardProcess): Promise<void> {

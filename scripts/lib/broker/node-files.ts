@@ -29,11 +29,23 @@ export function nodeIdentity(dir: string): NodeIdentity {
   return identity;
 }
 
-/** Writes what a node reads at its start into `dir`. `fastStatistics` refreshes counts each second instead of each 5 s. */
-export function writeNodeFiles(dir: string, identity: NodeIdentity, ports: NodePorts, fastStatistics: boolean): void {
+/**
+ * Writes what a node reads at its start into `dir`. `fastStatistics` refreshes counts each second instead of each 5 s;
+ * `more` are further lines of `rabbitmq.conf`.
+ */
+export function writeNodeFiles(
+  dir: string,
+  identity: NodeIdentity,
+  ports: NodePorts,
+  fastStatistics: boolean,
+  more: string[] = [],
+): void {
   for (const folder of ['data', 'log']) mkdirSync(path.join(dir, folder), { recursive: true, mode: 0o700 });
   writeSecret(path.join(dir, '.erlang.cookie'), identity.cookie);
-  writeSecret(path.join(dir, 'rabbitmq.conf'), configuration(identity, ports));
+  writeSecret(
+    path.join(dir, 'rabbitmq.conf'),
+    configuration(identity, ports) + more.map((line) => `${line}\n`).join(''),
+  );
   writeSecret(path.join(dir, 'advanced.config'), advanced(fastStatistics));
   writeSecret(path.join(dir, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_prometheus].\n');
 }

@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { InstalledServer } from './find-server';
 import { freePorts } from './free-ports';
 import { startGuard } from './guard';
 import type { GuardPlan } from './guard';
+import { logTail } from './log-tail';
 import { nodeEnv, nodeIdentity, writeNodeFiles } from './node-files';
 import type { NodeIdentity, NodePorts } from './node-files';
 import { amqpAnswers } from './readiness';
@@ -81,14 +82,4 @@ function providedBroker({ user, password }: NodeIdentity, ports: NodePorts, stop
     prometheusPort: ports.prometheus,
     stop,
   };
-}
-
-function logTail(dir: string): string {
-  const files = readdirSync(path.join(dir, 'log')).map((name) => path.join(dir, 'log', name));
-  return [path.join(dir, 'guard.log'), ...files].map((file) => lastLines(file, 15)).join('');
-}
-
-function lastLines(file: string, count: number): string {
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count);
-  return lines.join('') && `${path.basename(file)}:\n${lines.join('\n')}\n`;
 }
