@@ -1,0 +1,57 @@
+import type { Cluster } from '../lib/broker/cluster';
+import type { ClusterNode } from '../lib/broker/cluster-node';
+
+/** The node that leads an agent's queue; the only one there is where there is one. */
+export async function leaderOf(cluster: Cluster, queue: string): Promise<ClusterNode> {
+  const { node } = (await request(cluster, 'GET', `queues/%2F/${queue}`)) as { node: string };
+  const leader = cluster.nodes.find(({ name }) => name === node);
+  if (!leader) throw new Error(`${node} leads ${queue} and is none of the cluster`);
+  return leader;
+}
+
+/** Messages in a queue, ready or on their way. */
+export async function messagesIn(cluster: Cluster, queue: string): Promise<number> {
+  // Without statistics, which lag behind.
+  const queues = await request(cluster, 'GET', 'queues/%2F?disable_stats=true&enable_queue_totals=true');
+  return (queues as { name: string; messages?: number }[]).find(({ name }) => name === queue)?.messages ?? 0;
+}
+
+export async function deleteQueue(cluster: Cluster, queue: string): Promise<void> {
+  await request(cluster, 'DELETE', `queues/%2F/${queue}`);
+}
+
+/** Closes every AMQP connection, as an operator would. */
+export async function closeConnections(cluster: Cluster): Promise<void> {
+  await request(cluster, 'DELETE', `connections/username/${cluster.amqp.user}`);
+}
+
+/**
+ * Has the broker close every channel with 406 PRECONDITION_FAILED: it is told of an ack that was never sent. Nothing
+ * but the channels is lost, their connections stay.
+ */
+export async function closeChannels(cluster: Cluster): Promise<void> {
+  const ack = "{'basic.ack', 4294967295, false}";
+  const expression = `[rabbit_channel:do(Channel, ${ack}) || Channel <- rabbit_channel:list_local()], ok.`;
+  await Promise.all(cluster.nodes.map((node) => node.ctl('eval', expression)));
+}
+
+/** A request to the management interface of the first node that answers. */
+async function request({ nodes, amqp }: Cluster, method: string, path: string): Promise<unknown> {
+  const headers = { authorization: `Basic ${Buffer.from(`${amqp.user}:${amqp.password}`).toString('base64')}` };
+  let failure: unknown;
+  for (const { managementUrl } of nodes) {
+    try {
+      const response = await fetch(`${managementUrl}/api/${path}`, {
+        method,
+        headers,
+        signal: AbortSignal.timeout(5000),
+      });
+      const text = await response.text();
+      if (response.ok) return text === '' ? undefined : (JSON.parse(text) as unknown);
+      failure = new Error(`${method} ${path} was answered with ${response.status}`);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
