@@ -57,7 +57,12 @@ async function drill(ground: Ground, options: DrillOptions): Promise<boolean> {
   const load = new Load(ground.doors, options.rate, ledger, seededRandom(options.seed));
   const disturbances = ground.disturbances(load);
   const quota = Math.ceil(options.messages / disturbances.length);
-  const rows = await campaign(disturbances, load, ledger, { quota, say, signal: interrupt.signal });
+  const rows = await campaign(disturbances, load, ledger, {
+    quota,
+    settleMs: options.settleMs,
+    say,
+    signal: interrupt.signal,
+  });
   await ground.look(ledger);
   journals.stop();
   return verdict(rows, ledger);

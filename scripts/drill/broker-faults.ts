@@ -1,12 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from '../lib/broker/cluster';
 import type { ClusterNode } from '../lib/broker/cluster-node';
 
-/** The node that leads an agent's queue; the only one there is where there is one. */
+const LEADER_LIMIT_MS = 30_000;
+
+/** The node that leads an agent's queue. @throws when there is none for long */
 export async function leaderOf(cluster: Cluster, queue: string): Promise<ClusterNode> {
-  const { node } = (await request(cluster, 'GET', `queues/%2F/${queue}`)) as { node: string };
-  const leader = cluster.nodes.find(({ name }) => name === node);
-  if (!leader) throw new Error(`${node} leads ${queue} and is none of the cluster`);
-  return leader;
+  // Statistics say it, and they are not there at once after a node has started.
+  for (const giveUpAt = Date.now() + LEADER_LIMIT_MS; Date.now() < giveUpAt; await delay(500)) {
+    const { node } = (await request(cluster, 'GET', `queues/%2F/${queue}`)) as { node?: string };
+    const leader = cluster.nodes.find(({ name }) => name === node);
+    if (leader) return leader;
+  }
+  throw new Error(`No node leads ${queue}`);
 }
 
 /** Messages in a queue, ready or on their way. */

@@ -14,6 +14,8 @@ export interface DrillOptions {
   brokers: number;
   /** How long a fault lasts that has a duration, ms. */
   holdMs: number;
+  /** How long an accepted message may be on its way after the load has ended before it counts as lost, ms. */
+  settleMs: number;
   /** File that describes agents of somebody's own staging; the drill then starts nothing itself. */
   staging: string | undefined;
   /** Faults of one's own: name and command. */
@@ -39,6 +41,8 @@ twice.
   --seed <n>        the same seed picks the same victims (default: a new one, which is printed)
   --brokers <n>     RabbitMQ nodes, 1 or 3 (default 3)
   --hold <s>        how long faults last that have a duration (default 15)
+  --settle <s>      how long an accepted message may take after the end before it counts as lost (default 200, longer
+                    than servers and agents try with their default settings)
   --data-dir <dir>  keep the logs and the data there
   --staging <file>  drill agents that run elsewhere, see docs/reliability.md
   --exec <name=command>  with --staging: a fault of your own, over when the command ends; may be given several times
@@ -67,6 +71,7 @@ export function readOptions(args: string[]): DrillOptions {
     seed: whole('--seed', values.seed ?? String(Date.now() % 1_000_000), 0, 2 ** 32 - 1),
     brokers,
     holdMs: 1000 * whole('--hold', values.hold ?? size.hold, 1, 600),
+    settleMs: 1000 * whole('--settle', values.settle ?? '200', 1, 86_400),
     staging: values.staging,
     commands: (values.exec ?? []).map(commandOf),
     dataDir: values['data-dir'],
@@ -85,6 +90,7 @@ function parsed(args: string[]) {
       seed: text,
       brokers: text,
       hold: text,
+      settle: text,
       staging: text,
       exec: { type: 'string', multiple: true },
       'data-dir': text,
