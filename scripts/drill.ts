@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { campaign, type Disturbance } from './drill/campaign';
 import { runFault } from './drill/faults';
 import { Journals } from './drill/journals';
@@ -15,8 +16,8 @@ import { refuse } from './drill/queues';
 import { seededRandom } from './drill/random';
 import { listenAsChatbots, readStaging, runCommand } from './drill/staging';
 import { table, type Row } from './drill/table';
-import { findServer } from './lib/broker/find-server';
 import { startCluster } from './lib/broker/cluster';
+import { provideServer } from './lib/broker/provide-broker';
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64;
@@ -78,8 +79,7 @@ function verdict(rows: Row[], ledger: Ledger): boolean {
 }
 
 async function ownMesh(options: DrillOptions, dir: string): Promise<Ground> {
-  const installed = findServer(process.env['PATH'] ?? '');
-  if (!installed) throw new UsageError('The drill starts RabbitMQ nodes of its own: install RabbitMQ first');
+  await provideServer({ env: process.env, interactive: isatty(0) && isatty(1), say });
   say(`Starting ${options.brokers} RabbitMQ node(s), 2 servers, 4 agents, 4 chatbots …`);
   const cluster = await startCluster({ nodes: options.brokers, dir: path.join(dir, 'broker') });
   const mesh = await DrillMesh.start(cluster, dir).catch(async (error: unknown) => {

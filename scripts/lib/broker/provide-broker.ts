@@ -16,6 +16,8 @@ export interface Probes {
   install(): Promise<Command | undefined>;
 }
 
+type InstallOptions = Pick<ProvideOptions, 'env' | 'interactive' | 'say'>;
+
 export type Way =
   | { kind: 'configured' | 'docker' }
   | { kind: 'private'; installed: InstalledServer }
@@ -60,7 +62,7 @@ export async function chooseWay(probes: Probes): Promise<Way> {
   throw new Error(NO_BROKER);
 }
 
-function probesOf({ env, interactive }: ProvideOptions): Probes {
+function probesOf({ env, interactive }: InstallOptions): Probes {
   return {
     configured: () => !!env['RABBITMQ_DEFAULT_HOST'],
     installed: () => findServer(env['PATH'] ?? ''),
@@ -70,7 +72,21 @@ function probesOf({ env, interactive }: ProvideOptions): Probes {
   };
 }
 
-async function install(command: Command, { env, interactive, say }: ProvideOptions): Promise<InstalledServer> {
+/**
+ * Finds the installed RabbitMQ; where there is none and we may, Debian's package is installed. For those who start nodes
+ * of their own.
+ * @throws when there is none and no way to one
+ */
+export async function provideServer(options: InstallOptions): Promise<InstalledServer> {
+  const probes = probesOf(options);
+  const installed = probes.installed();
+  if (installed) return installed;
+  const command = await probes.install();
+  if (!command) throw new Error('RabbitMQ must be installed for this: put rabbitmq-server on PATH');
+  return install(command, options);
+}
+
+async function install(command: Command, { env, interactive, say }: InstallOptions): Promise<InstalledServer> {
   if (interactive && !(await mayInstall())) throw new Error(NO_BROKER);
   await installServer(command, say);
   const installed = findServer(env['PATH'] ?? '');
