@@ -1,23 +1,27 @@
 import { EventEmitter } from 'node:events';
 import { connect, type ChannelModel } from 'amqplib';
-import type { AmqpConfig } from '../config/types';
+import type { AmqpConfig, AmqpHost } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
-import { closing } from './closing';
+import { closing, letGo } from './closing';
+import { protocolOf, rotated, socketOptions } from './endpoint';
 
-const HEARTBEAT_S = 10;
-const CONNECT_TIMEOUT_MS = 10_000;
-const FIRST_RETRY_MS = 250;
+/** A queue whose leader was lost with its node elects another meanwhile; whoever comes sooner is nacked. */
+const FIRST_RETRY_MS = 1000;
+const NEXT_HOST_MS = 50;
 
 /**
- * One AMQP connection that comes back by itself. Emits `open` (a new ChannelModel is current), `close` (it is gone, and
+ * One AMQP connection that comes back by itself, to the next host of the configuration each time: the others follow at
+ * once when one cannot be reached, and pauses grow with each round of all. Emits `open` (a new ChannelModel is current), `close` (it is gone, and
  * every channel with it) and `blocked` / `unblocked` (the broker is in memory or disk alarm).
  */
 export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: []; blocked: []; unblocked: [] }> {
   private model: ChannelModel | null = null;
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
+  private readonly hosts: AmqpHost[];
+  private next = 0;
   private stopping = false;
   private attempt: Promise<void> = Promise.resolve();
   blocked = false;
@@ -30,6 +34,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   ) {
     super();
     this.setMaxListeners(0);
+    this.hosts = rotated(config.hosts);
   }
 
   get isOpen(): boolean {
@@ -75,19 +80,24 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     await this.attempt;
     const model = this.model;
     this.model = null;
-    if (model) await closing(model);
+    if (!model) return;
+    await closing(model);
+    letGo(model);
   }
 
   private async open(): Promise<void> {
-    const { host, port, user, password, vhost } = this.config;
+    const { user, password, vhost, heartbeatS } = this.config;
+    const { host, port } = this.hosts[this.next] as AmqpHost;
+    this.next = (this.next + 1) % this.hosts.length;
+    const where = { protocol: protocolOf(this.config), hostname: host, port, vhost, heartbeat: heartbeatS };
+    const more = { ...socketOptions(this.config), clientProperties: { connection_name: this.name } };
     try {
-      const model = await connect(
-        { protocol: 'amqp', hostname: host, port, username: user, password, vhost, heartbeat: HEARTBEAT_S },
-        { noDelay: true, timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: this.name } },
-      );
+      const model = await connect({ ...where, username: user, password }, more);
       this.opened(model);
     } catch (error) {
-      if (this.failures === 0) this.log.warn(`RabbitMQ (${this.name}) cannot be reached: ${messageOf(error)}`);
+      this.failures += 1;
+      if (this.failures <= this.hosts.length)
+        this.log.warn(`RabbitMQ (${this.name}) at ${host}:${port} cannot be reached: ${messageOf(error)}`);
       this.retry();
     }
   }
@@ -118,6 +128,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   private closed(model: ChannelModel): void {
     if (this.model !== model) return;
     this.model = null;
+    letGo(model);
     this.setBlocked(false);
     this.emit('close');
     if (this.stopping) return;
@@ -127,11 +138,16 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
 
   private retry(): void {
     if (this.stopping) return;
-    this.failures += 1;
-    const wait = backoffMs(this.failures, FIRST_RETRY_MS, this.config.reconnectMaxMs);
     this.timer = setTimeout(() => {
       this.attempt = this.open();
-    }, wait);
+    }, this.pauseMs());
+  }
+
+  /** Within a round of all hosts hardly any; after a round, and after a loss, the back-off. */
+  private pauseMs(): number {
+    const rounds = this.failures / this.hosts.length;
+    if (!Number.isInteger(rounds)) return NEXT_HOST_MS;
+    return backoffMs(Math.max(1, rounds), FIRST_RETRY_MS, this.config.reconnectMaxMs);
   }
 
   private setBlocked(blocked: boolean): void {

@@ -1,4 +1,4 @@
-import { setImmediate as endOfTurn } from 'node:timers/promises';
+import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises';
 import { setMaxListeners } from 'node:events';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
@@ -27,6 +27,7 @@ export interface ConsumerOptions {
 
 const RETRY_BASE_MS = 250;
 const RETRY_MAX_MS = 5000;
+const SETUP_WAIT_MS = 3000;
 
 /**
  * Consumes one queue on a channel of its own and goes on doing so after the loss of the channel, the queue or the
@@ -63,7 +64,8 @@ export class QueueConsumer {
     this.closed = true;
     clearTimeout(this.timer);
     this.connection.off('open', this.onOpen);
-    await this.setup;
+    // A set-up that a frozen broker does not answer ends with its connection, and by then finds this one closed.
+    await Promise.race([this.setup, delay(SETUP_WAIT_MS, undefined, { ref: false })]);
     // What is settled in this very turn is still acked: an agent that answers and leaves must not get it again.
     await endOfTurn();
     const channel = this.channel;
@@ -83,6 +85,7 @@ export class QueueConsumer {
       await this.options.declare();
       const channel = await this.connection.channel((model) => model.createChannel());
       this.adopt(channel);
+      if (this.closed) return this.giveUp();
       await channel.prefetch(this.options.prefetch);
       await channel.consume(this.options.queue, (message) => this.take(channel, message));
       this.failures = 0;

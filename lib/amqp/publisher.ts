@@ -3,6 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { FinalError, messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { AmqpConnection } from './connection';
+import { closing } from './closing';
 import { within } from './within';
 
 /** No such queue: the broker returned the message (mandatory; AMQP 0-9-1 basic.return, reply code 312). */
@@ -25,16 +26,28 @@ export interface Publication {
  */
 const REOPEN_DELAY_MS = 250;
 const OPEN_TIMEOUT_MS = 5000;
+/** Longer than any deadline in use. */
+const RETIRED_MS = 10_000;
+/** What may wait, unsent or unconfirmed: past it a message is refused at once, as memory would run out otherwise. */
+const MAX_HELD_BYTES = 64 * 2 ** 20;
+/** What one message that waits takes beside its body, about. */
+const ENTRY_BYTES = 1024;
+
+function unavailable(why: string, cause?: unknown): RetryableError {
+  return new RetryableError('BROKER_UNAVAILABLE', `${why}; send it again with the same id`, { cause });
+}
 
 /** Publishes persistent, mandatory messages into queues; each promise is that message's confirm. */
 export class Publisher {
   private channel: ConfirmChannel | null = null;
   private opening: Promise<ConfirmChannel> | null = null;
-  /** Set while the socket's buffer is full; resolves when it has drained or the channel is gone. */
-  private full: Promise<void> | null = null;
+  /** Set while the socket's buffer is full; ends when it has drained or the channel is gone. */
+  private full: { over: Promise<void>; end: () => void } | null = null;
   /** Set while somebody waits for the end of an alarm. */
   private alarm: Promise<void> | null = null;
   private readonly returned = new Map<string, number>();
+  private lastConfirmAt = 0;
+  private heldBytes = 0;
 
   constructor(
     private readonly connection: AmqpConnection,
@@ -53,47 +66,74 @@ export class Publisher {
 
   /**
    * Resolves when the broker confirmed the message. While the outcome is unknown it is published again with the same id
-   * until `deadlineMs` from now: the receiver drops the second copy. Throws UnroutableError, or RetryableError
-   * BROKER_UNAVAILABLE.
+   * until `deadlineMs` from now: the receiver drops the second copy. An attempt waits for its confirm, or for the loss of
+   * its channel, as long as there is time: a copy in vain would only add to what a slow broker has to do. Throws
+   * UnroutableError, or RetryableError BROKER_UNAVAILABLE; at once when too much waits already.
    */
   async publish(publication: Publication, deadlineMs: number): Promise<void> {
+    const size = publication.body.length + ENTRY_BYTES;
+    if (this.heldBytes + size > MAX_HELD_BYTES)
+      throw unavailable('RabbitMQ is behind and too much waits for it already');
+    this.heldBytes += size;
+    try {
+      await this.repeat(publication, deadlineMs);
+    } finally {
+      this.heldBytes -= size;
+    }
+  }
+
+  private async repeat(publication: Publication, deadlineMs: number): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     let last: unknown;
-    for (let left = deadlineMs; left > 0; left = deadline - Date.now()) {
+    while (Date.now() < deadline) {
       try {
-        return await this.attempt(publication, left);
+        return await this.attempt(publication, deadline);
       } catch (error) {
         if (error instanceof UnroutableError) throw error;
         last = error;
         await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
       }
     }
-    throw new RetryableError(
-      'BROKER_UNAVAILABLE',
-      `RabbitMQ did not confirm the message within ${deadlineMs} ms; send it again with the same id`,
-      { cause: last },
-    );
+    throw unavailable(`RabbitMQ did not confirm the message within ${deadlineMs} ms`, last);
   }
 
-  private async attempt(publication: Publication, timeoutMs: number): Promise<void> {
-    // What is written to a blocked connection is read after the alarm: the sender would have been told of a failure.
-    if (this.connection.blocked) await within(this.unblocked(), timeoutMs, 'RabbitMQ is in memory or disk alarm');
-    const channel = this.channel ?? (await this.openChannel(timeoutMs));
-    if (this.full) await within(this.full, timeoutMs, 'RabbitMQ takes nothing for now');
+  private async attempt(publication: Publication, until: number): Promise<void> {
+    const channel = this.ready && !this.full ? this.channel : null;
+    await this.confirmed(channel ?? (await this.writable(until)), publication, until);
+  }
+
+  /**
+   * Waits for a channel that takes messages. What is written to a blocked connection would be read after the alarm,
+   * when its sender has been told of a failure; what is written to a full one would fill our memory.
+   */
+  private async writable(until: number): Promise<ConfirmChannel> {
+    for (;;) {
+      const left = until - Date.now();
+      if (this.connection.blocked) await within(this.unblocked(), left, 'RabbitMQ is in memory or disk alarm');
+      else if (!this.channel) await this.openChannel(left);
+      else if (this.full) await within(this.full.over, left, 'RabbitMQ takes nothing for now');
+      else return this.channel;
+    }
+  }
+
+  private confirmed(channel: ConfirmChannel, publication: Publication, until: number): Promise<void> {
     const { queue, body, messageId, headers } = publication;
     const options = { persistent: true, mandatory: true, messageId, headers, contentType: 'application/json' };
-    await new Promise<void>((resolve, reject) => {
+    const sentAt = Date.now();
+    return new Promise<void>((resolve, reject) => {
       const confirm = (error: unknown) => {
         clearTimeout(timer);
+        this.lastConfirmAt = Date.now();
         const returned = this.takeReturned(`${queue} ${messageId}`);
         if (error) reject(this.refused(channel, error));
         else if (returned) reject(new UnroutableError(queue));
         else resolve();
       };
-      const timer = setTimeout(
-        () => reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time')),
-        timeoutMs,
-      );
+      const late = () => {
+        if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.retire(channel);
+        reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time'));
+      };
+      const timer = setTimeout(late, until - sentAt);
       try {
         if (!channel.publish('', queue, body, options, confirm)) this.holdBack(channel);
       } catch (error) {
@@ -127,14 +167,17 @@ export class Publisher {
   }
 
   private holdBack(channel: ConfirmChannel): void {
-    this.full ??= new Promise<void>((resolve) => {
-      const goOn = () => {
-        channel.off('drain', goOn).off('close', goOn);
-        this.full = null;
+    if (this.full) return;
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = () => {
+        channel.off('drain', end).off('close', end);
+        if (this.full?.end === end) this.full = null;
         resolve();
       };
-      channel.on('drain', goOn).on('close', goOn);
+      channel.on('drain', end).on('close', end);
     });
+    this.full = { over, end };
   }
 
   /** Resolves when the alarm is over, or with the connection. */
@@ -160,6 +203,18 @@ export class Publisher {
     if (count > 1) this.returned.set(key, count - 1);
     else this.returned.delete(key);
     return count > 0;
+  }
+
+  /**
+   * Nothing was confirmed here while a message waited its whole time: later ones go another way. What is confirmed after
+   * all still counts, so the channel stays open as long as anything on it may be waited for.
+   */
+  private retire(channel: ConfirmChannel): void {
+    if (this.channel !== channel) return;
+    this.channel = null;
+    this.full?.end();
+    this.log.warn('publishing channel given up: it confirms nothing');
+    setTimeout(() => void closing(channel), RETIRED_MS).unref();
   }
 
   private refused(channel: ConfirmChannel, cause: unknown): RetryableError {

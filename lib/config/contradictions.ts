@@ -1,3 +1,4 @@
+import { belongTogether } from './formats';
 import type { RoleValues, VariableRole } from './variables';
 
 /** Values that are right one by one and wrong together. */
@@ -25,9 +26,38 @@ function longestDeliveryMs(v: RoleValues<'server'>): number {
   return total;
 }
 
+/** Wrong in every role. */
+const UNVERIFIED = {
+  variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
+  wants: 'to be absent or 1 where ENVIRONMENT is production: 0 makes every TLS connection trust anybody',
+  found: (v: Pick<RoleValues<'mesh'>, 'ENVIRONMENT' | 'NODE_TLS_REJECT_UNAUTHORIZED'>) =>
+    v.ENVIRONMENT === 'production' && v.NODE_TLS_REJECT_UNAUTHORIZED === '0',
+} as const;
+
+const MESH: readonly Contradiction<'mesh'>[] = [
+  UNVERIFIED,
+  {
+    variable: 'RABBITMQ_DEFAULT_TLS_KEY_FILE',
+    wants: 'the private key of RABBITMQ_DEFAULT_TLS_CERT_FILE, and both or neither',
+    found: ({ RABBITMQ_DEFAULT_TLS_CERT_FILE: cert, RABBITMQ_DEFAULT_TLS_KEY_FILE: key }) =>
+      cert !== undefined && (key === undefined || !belongTogether(cert, key)),
+  },
+  {
+    variable: 'RABBITMQ_DEFAULT_TLS_CERT_FILE',
+    wants: 'the certificate of RABBITMQ_DEFAULT_TLS_KEY_FILE, and both or neither',
+    found: (v) => v.RABBITMQ_DEFAULT_TLS_CERT_FILE === undefined && v.RABBITMQ_DEFAULT_TLS_KEY_FILE !== undefined,
+  },
+  {
+    variable: 'RABBITMQ_DEFAULT_TLS',
+    wants: 'true where RABBITMQ_DEFAULT_TLS_CERT_FILE is set',
+    found: (v) => !v.RABBITMQ_DEFAULT_TLS && v.RABBITMQ_DEFAULT_TLS_CERT_FILE !== undefined,
+  },
+];
+
 /** Every contradiction that ends the load, by role. */
 export const CONTRADICTIONS: Contradictions = {
   server: [
+    ...MESH,
     {
       variable: 'CENTOPS_CONFIGURATION_API_SECRET',
       wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
@@ -55,7 +85,9 @@ export const CONTRADICTIONS: Contradictions = {
       found: (v) => v.MSW_ENABLED && v.ENVIRONMENT === 'production',
     },
   ],
+  mesh: MESH,
   agent: [
+    UNVERIFIED,
     {
       variable: 'WEBSOCKET_RECONNECTION_DELAY',
       wants: 'at most WEBSOCKET_RECONNECTION_DELAY_MAX',
@@ -64,6 +96,7 @@ export const CONTRADICTIONS: Contradictions = {
     },
   ],
   centops: [
+    UNVERIFIED,
     { variable: 'MSW_ENABLED', wants: NO_STAND_IN, found: (v) => v.MSW_ENABLED && v.ENVIRONMENT === 'production' },
     { variable: 'ENVIRONMENT', wants: NOT_PRODUCTION, found: (v) => v.ENVIRONMENT === 'production' },
     {
@@ -72,5 +105,8 @@ export const CONTRADICTIONS: Contradictions = {
       found: (v) => v.MOCK_DMR_AGENT_A_ID.toLowerCase() === v.MOCK_DMR_AGENT_B_ID.toLowerCase(),
     },
   ],
-  chatbot: [{ variable: 'ENVIRONMENT', wants: NOT_PRODUCTION, found: (v) => v.ENVIRONMENT === 'production' }],
+  chatbot: [
+    UNVERIFIED,
+    { variable: 'ENVIRONMENT', wants: NOT_PRODUCTION, found: (v) => v.ENVIRONMENT === 'production' },
+  ],
 };

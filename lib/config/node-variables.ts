@@ -1,4 +1,7 @@
-import { flag, hostName, httpUrl, logLevels, milliseconds, oneOf, text, whole } from './rules';
+import { isAnyPrivateKey, isCertificate } from './formats';
+import { pemFile, readableFile } from './file-rules';
+import { hostList } from './host-list';
+import { flag, httpUrl, logLevels, milliseconds, oneOf, text, whole } from './rules';
 import type { Variables } from './variable';
 
 /** What chooses the services of a process; the npm scripts set it. */
@@ -28,15 +31,52 @@ export const NODE_VARIABLES = {
     rule: oneOf('pretty', 'json'),
     default: 'pretty',
   },
+  NODE_EXTRA_CA_CERTS: {
+    doc: 'Private CAs to trust besides the public ones: for RabbitMQ, CentOps and the uplink alike. Node.js itself reads it as the process starts, so it has to be in the real environment, not in an `--envfile`.',
+    rule: readableFile(),
+  },
+  NODE_TLS_REJECT_UNAUTHORIZED: {
+    doc: "Node.js' own switch: `0` makes every TLS connection trust anybody. Refused in production.",
+    rule: text('1'),
+    example: '1',
+  },
 } as const satisfies Variables;
 
 /** Read by every node that joins the mesh over RabbitMQ. */
 export const AMQP_VARIABLES = {
-  RABBITMQ_DEFAULT_HOST: { doc: 'Host of RabbitMQ.', rule: hostName(), required: true, example: 'localhost' },
-  RABBITMQ_DEFAULT_PORT: { doc: 'AMQP port of RabbitMQ.', rule: whole(1, 65535), required: true, example: '5672' },
+  RABBITMQ_DEFAULT_HOST: {
+    doc: 'Host of RabbitMQ, or the hosts of its cluster, which are tried in turn.',
+    rule: hostList(),
+    required: true,
+    example: 'localhost',
+  },
+  RABBITMQ_DEFAULT_PORT: {
+    doc: 'AMQP port of the hosts that name none; with TLS usually 5671.',
+    rule: whole(1, 65535),
+    required: true,
+    example: '5672',
+  },
   RABBITMQ_DEFAULT_USER: { doc: 'User at RabbitMQ.', rule: text('a user name'), required: true, example: 'dmr' },
   RABBITMQ_DEFAULT_PASS: { doc: 'Password at RabbitMQ.', rule: text('a password'), required: true, secret: true },
   RABBITMQ_DEFAULT_VHOST: { doc: 'Virtual host at RabbitMQ.', rule: text('a virtual host'), default: '/' },
+  RABBITMQ_DEFAULT_TLS: {
+    doc: 'Whether connections to RabbitMQ are encrypted; its certificate and host name are always verified then.',
+    rule: flag(),
+    default: 'false',
+  },
+  RABBITMQ_DEFAULT_TLS_CERT_FILE: {
+    doc: 'Certificate by which this node proves to RabbitMQ who it is.',
+    rule: pemFile('a certificate', isCertificate),
+  },
+  RABBITMQ_DEFAULT_TLS_KEY_FILE: {
+    doc: 'Private key of that certificate.',
+    rule: pemFile('a private key without a passphrase', isAnyPrivateKey),
+  },
+  RABBITMQ_DEFAULT_HEARTBEAT: {
+    doc: 'Interval of the heartbeat with RabbitMQ, s; a silent connection is given up after two to three of them.',
+    rule: whole(1, 3600),
+    default: '5',
+  },
   RABBITMQ_DEFAULT_MANAGEMENT_UI_URI: {
     doc: 'Management interface of RabbitMQ; taken so that deployed manifests fit, and not used: counts come over AMQP.',
     rule: httpUrl(),

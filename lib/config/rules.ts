@@ -70,9 +70,6 @@ export const oneOf = <T extends string>(...values: T[]) =>
 /** Any text, taken as it is. */
 export const text = (wants: string) => rule<string>(wants, { type: 'string', min: 1 });
 
-/** A name without anything of a URL around it. */
-export const hostName = () => rule<string>('a host name or an IP address', matching(/^([^\s/@:]+|[\da-f:.]+)$/i));
-
 const HTTP_URL: ValidationRuleObject[] = [
   matching(/^\S+$/),
   { type: 'url' },

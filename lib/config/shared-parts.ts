@@ -12,12 +12,14 @@ export function nodeConfig(values: Values<typeof NODE_VARIABLES>): NodeConfig {
 
 /** The part of the configuration that every node of the mesh has. */
 export function amqpConfig(values: Values<typeof AMQP_VARIABLES>): AmqpConfig {
+  const { RABBITMQ_DEFAULT_TLS_CERT_FILE: cert, RABBITMQ_DEFAULT_TLS_KEY_FILE: key } = values;
   return {
-    host: values.RABBITMQ_DEFAULT_HOST,
-    port: values.RABBITMQ_DEFAULT_PORT,
+    hosts: values.RABBITMQ_DEFAULT_HOST.map(({ host, port = values.RABBITMQ_DEFAULT_PORT }) => ({ host, port })),
     user: values.RABBITMQ_DEFAULT_USER,
     password: values.RABBITMQ_DEFAULT_PASS,
     vhost: values.RABBITMQ_DEFAULT_VHOST,
+    heartbeatS: values.RABBITMQ_DEFAULT_HEARTBEAT,
+    tls: values.RABBITMQ_DEFAULT_TLS ? { cert, key } : undefined,
     reconnectMaxMs: values.RABBITMQ_DEFAULT_DEFAULT_RECONNECT_INTERVAL,
   };
 }

@@ -13,13 +13,23 @@ export interface LoggerConfig {
   format: 'json' | 'pretty';
 }
 
-/** Where RabbitMQ is and how long a lost connection may stay lost between two attempts. */
-export interface AmqpConfig {
+/** Where a node of RabbitMQ answers. */
+export interface AmqpHost {
   host: string;
   port: number;
+}
+
+/** Where RabbitMQ is and how long a lost connection may stay lost between two attempts. */
+export interface AmqpConfig {
+  /** Nodes of one cluster, tried in turn; at least one. */
+  hosts: AmqpHost[];
   user: string;
   password: string;
   vhost: string;
+  /** Interval of the heartbeat, s; a silent connection is given up after two to three of them. */
+  heartbeatS: number;
+  /** There when connections are encrypted; with a certificate and its key, both PEM, when we prove who we are. */
+  tls: { cert?: string; key?: string } | undefined;
   /** Upper bound of the back-off between two connection attempts, ms. */
   reconnectMaxMs: number;
 }

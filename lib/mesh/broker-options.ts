@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { BrokerOptions } from 'moleculer';
+import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
 import type { AmqpConfig, NodeConfig } from '../config/types';
 import { logFormatter } from '../telemetry/log-format';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
-const CONNECT_TIMEOUT_MS = 10_000;
-const HEARTBEAT_S = 10;
 const STOP_TIMEOUT_MS = 10_000;
 /** Errors of calls that reached no handler. */
 const NEVER_LEFT = new Set(['BrokerDisconnectedError', 'RequestRejectedError']);
@@ -40,10 +39,10 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
     transporter: {
       type: 'AMQP',
       options: {
-        url: amqpUrl(config.amqp),
+        url: amqpUrls(config.amqp),
         // Moleculer's defaults handle one request at a time, 40 ms each, and deadlock on nested calls.
         prefetch: 100,
-        socketOptions: { noDelay: true, keepAlive: true, timeout: CONNECT_TIMEOUT_MS },
+        socketOptions: socketOptions(config.amqp),
         eventTimeToLive: 60_000,
         heartbeatTimeToLive: 30_000,
       },
@@ -71,8 +70,13 @@ export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
   return common('dev', config);
 }
 
-function amqpUrl({ host, port, user, password, vhost }: AmqpConfig): string {
-  const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  const address = host.includes(':') ? `[${host}]` : host; // IPv6
-  return `amqp://${credentials}@${address}:${port}/${encodeURIComponent(vhost)}?heartbeat=${HEARTBEAT_S}`;
+/** The transporter takes the next with each attempt. */
+function amqpUrls(config: AmqpConfig): string[] {
+  const { user, password, vhost, heartbeatS } = config;
+  const start = `${protocolOf(config)}://${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  const end = `${encodeURIComponent(vhost)}?heartbeat=${heartbeatS}`;
+  return rotated(config.hosts).map(({ host, port }) => {
+    const address = host.includes(':') ? `[${host}]` : host; // IPv6
+    return `${start}@${address}:${port}/${end}`;
+  });
 }

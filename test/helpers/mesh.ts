@@ -2,13 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { ServiceBroker, type BrokerOptions, type ServiceSchema } from 'moleculer';
-import {
-  loadAgentConfig,
-  loadServerConfig,
-  type AgentConfig,
-  type AmqpConfig,
-  type ServerConfig,
-} from '../../lib/config';
+import { loadAgentConfig, loadServerConfig, type AgentConfig, type ServerConfig } from '../../lib/config';
 import { agentBrokerOptions, meshBrokerOptions } from '../../lib/mesh/broker-options';
 import { apiService } from '../../services/agent/api.service';
 import { directoryService } from '../../services/agent/directory.service';
@@ -23,6 +17,7 @@ import { serverMetricsService } from '../../services/server/metrics.service';
 import { routerService } from '../../services/server/router.service';
 import { eventually } from './eventually';
 import type { AgentIdentity } from './keys';
+import type { TestAmqp } from './rabbitmq';
 
 /** A node of ours running inside the test's process. */
 export interface TestNode<Config> {
@@ -50,7 +45,7 @@ const QUIET: Partial<BrokerOptions> = process.env['DMR_TEST_LOG'] ? { logLevel: 
 
 /** Starts a server node, with all its services or only some; waits until it is healthy unless told not to. */
 export async function startServerNode(
-  amqp: AmqpConfig,
+  amqp: TestAmqp,
   centOpsUrl: string,
   options: { env?: NodeJS.ProcessEnv; only?: ServerServiceName[]; waitUntilHealthy?: boolean } = {},
 ): Promise<ServerNode> {
@@ -64,7 +59,7 @@ export async function startServerNode(
   return { broker, config, url, stop: () => broker.stop() };
 }
 
-function serverEnv(amqp: AmqpConfig, centOpsUrl: string): NodeJS.ProcessEnv {
+function serverEnv(amqp: TestAmqp, centOpsUrl: string): NodeJS.ProcessEnv {
   return {
     PORT: '0',
     RABBITMQ_DEFAULT_HOST: amqp.host,

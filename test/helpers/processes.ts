@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { AmqpConfig } from '../../lib/config';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
 import type { AgentIdentity } from './keys';
 import { untilHealthy } from './mesh';
+import type { TestAmqp } from './rabbitmq';
 
 const ROOT = path.join(__dirname, '../..');
 const RUNNER = path.join(ROOT, 'node_modules/moleculer/bin/moleculer-runner.js');
@@ -75,7 +75,7 @@ export class NodeProcess {
 }
 
 /** The environment of a server node. */
-export function serverEnv(amqp: AmqpConfig, centOpsUrl: string): NodeJS.ProcessEnv {
+export function serverEnv(amqp: TestAmqp, centOpsUrl: string): NodeJS.ProcessEnv {
   return {
     RABBITMQ_DEFAULT_HOST: amqp.host,
     RABBITMQ_DEFAULT_PORT: String(amqp.port),

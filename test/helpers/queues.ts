@@ -1,7 +1,7 @@
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
 import { replyCode } from '../../lib/amqp/admin';
-import type { AmqpConfig } from '../../lib/config/types';
 import { eventually } from './eventually';
+import type { TestAmqp } from './rabbitmq';
 
 /** A message as it lay in a queue. */
 export interface QueuedMessage {
@@ -16,7 +16,7 @@ export interface QueuedMessage {
 export class Queues {
   private connecting: Promise<ChannelModel> | undefined;
 
-  constructor(private readonly amqp: AmqpConfig) {}
+  constructor(private readonly amqp: TestAmqp) {}
 
   /** Declares a durable queue with exactly these arguments. */
   async declare(queue: string, queueArguments: Record<string, unknown>): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AmqpConfig } from '../../lib/config/types';
+import type { AmqpConfig, AmqpHost } from '../../lib/config/types';
 import { eventually } from './eventually';
 
 /** A queue as the management API shows it. Counts are up to 5 s old (1 s on the node of `npm test`): wait for them. */
@@ -31,10 +31,13 @@ export interface Management {
   closeConnections(expected?: number): Promise<string[]>;
 }
 
+/** `host` and `port` are what RABBITMQ_DEFAULT_HOST and _PORT say, for nodes that are told by variables. */
+export type TestAmqp = AmqpConfig & AmqpHost;
+
 export interface TestVhost {
   vhost: string;
   /** Signs in as a user that exists for this file only. */
-  amqp: AmqpConfig;
+  amqp: TestAmqp;
   management: Management;
 }
 
@@ -64,7 +67,13 @@ export function useVhost(): TestVhost {
   });
   const host = process.env['DMR_TEST_AMQP_HOST'] ?? '';
   const port = Number(process.env['DMR_TEST_AMQP_PORT']);
-  return { vhost, amqp: { host, port, user: vhost, password, vhost, reconnectMaxMs: 500 }, management };
+  const amqp = testAmqp({ host, port, hosts: [{ host, port }], user: vhost, password, vhost });
+  return { vhost, amqp, management };
+}
+
+/** The configuration for a broker of a test: reconnects sooner than a deployed node would. */
+export function testAmqp(at: Pick<TestAmqp, 'host' | 'port' | 'hosts' | 'user' | 'password' | 'vhost'>): TestAmqp {
+  return { ...at, heartbeatS: 5, tls: undefined, reconnectMaxMs: 500 };
 }
 
 function managementOf(vhost: string): Management {

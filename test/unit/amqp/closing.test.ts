@@ -27,6 +27,17 @@ describe('closing', () => {
     await closing(new FakeChannel(() => Promise.reject(new Error('Channel closed'))));
   });
 
+  it('is over after three seconds when the broker is frozen', async () => {
+    jest.useFakeTimers();
+    const over = jest.fn();
+    void closing(new FakeChannel(never)).then(over);
+    await jest.advanceTimersByTimeAsync(2999);
+    expect(over).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(over).toHaveBeenCalled();
+    jest.useRealTimers();
+  });
+
   it('is not over before any of that', async () => {
     const over = jest.fn();
     void closing(new FakeChannel(never)).then(over);

@@ -12,11 +12,12 @@ const DEFAULTS = {
     listGraceMs: 200,
   },
   amqp: {
-    host: 'rabbit.test',
-    port: 5672,
+    hosts: [{ host: 'rabbit.test', port: 5672 }],
     user: 'dmr',
     password: 'broker-password',
     vhost: '/',
+    heartbeatS: 5,
+    tls: undefined,
     reconnectMaxMs: 5000,
   },
   ttl: { agentTtlMs: 300000, dlqTtlMs: 86400000, validationFailuresTtlMs: 86400000 },
@@ -41,11 +42,13 @@ const OTHERS: Env = {
   CENTOPS_CONFIGURATION_CRON_TIME: '*/5 * * * * *',
   CENTOPS_CONFIGURATION_API_KEY: 'the-key',
   CENTOPS_CONFIGURATION_API_SECRET: 'the-secret',
-  RABBITMQ_DEFAULT_HOST: '10.0.0.7',
+  RABBITMQ_DEFAULT_HOST: '10.0.0.7, [::1]:99',
   RABBITMQ_DEFAULT_PORT: '104',
   RABBITMQ_DEFAULT_USER: 'somebody',
   RABBITMQ_DEFAULT_PASS: ' spaces stay ',
   RABBITMQ_DEFAULT_VHOST: 'rooms',
+  RABBITMQ_DEFAULT_HEARTBEAT: '117',
+  RABBITMQ_DEFAULT_TLS: 'on',
   RABBITMQ_DEFAULT_MANAGEMENT_UI_URI: 'http://10.0.0.7:15672',
   RABBITMQ_DEFAULT_DEFAULT_RECONNECT_INTERVAL: '105',
   RABBITMQ_DEFAULT_TTL: '106',
@@ -62,11 +65,15 @@ const OTHERS: Env = {
 };
 
 const AMQP = {
-  host: '10.0.0.7',
-  port: 104,
+  hosts: [
+    { host: '10.0.0.7', port: 104 },
+    { host: '::1', port: 99 },
+  ],
   user: 'somebody',
   password: ' spaces stay ',
   vhost: 'rooms',
+  heartbeatS: 117,
+  tls: { cert: undefined, key: undefined },
   reconnectMaxMs: 105,
 };
 
@@ -113,6 +120,6 @@ describe('the configuration of the mesh', () => {
   });
 
   it('wants RabbitMQ', () => {
-    expect(() => loadMeshConfig({})).toThrow('RABBITMQ_DEFAULT_HOST: wants a host name or an IP address, got nothing');
+    expect(() => loadMeshConfig({})).toThrow(/^RABBITMQ_DEFAULT_HOST: wants .*host names.*, got nothing$/);
   });
 });

@@ -14,10 +14,15 @@ jest.mock('node:timers/promises', () => ({
 
 const close = jest.fn<Promise<void>, []>();
 const connect = jest.fn(() => Promise.resolve());
+const disconnect = jest.fn(() => Promise.resolve());
+const destroy = jest.fn();
+
+const fakeConnection = () => Object.assign(new EventEmitter(), { close, connection: { stream: { destroy } } });
 
 /** As much of a broker as the guard touches. */
-function fakeBroker(connection: object | null = { close }) {
-  const transit = { opts: {} as { disableReconnect?: boolean }, tx: { connection, connect } };
+function fakeBroker(connection: object | null = fakeConnection(), url = ['amqp://one']) {
+  const tx = { connection, connect, disconnect, opts: { url } };
+  const transit = { opts: {} as { disableReconnect?: boolean }, tx };
   const localBus = new EventEmitter();
   const broker = { transit, localBus } as unknown as ServiceBroker;
   return { broker, transit, fail: (type?: string) => localBus.emit('$transporter.error', { type }) };
@@ -25,7 +30,9 @@ function fakeBroker(connection: object | null = { close }) {
 
 beforeEach(() => {
   close.mockReset().mockResolvedValue(undefined);
-  connect.mockClear();
+  connect.mockReset().mockResolvedValue(undefined);
+  disconnect.mockReset().mockResolvedValue(undefined);
+  destroy.mockClear();
 });
 
 describe('a transporter that lost its channel', () => {
@@ -68,6 +75,57 @@ describe('a transporter that gets a channel', () => {
     expect(prefetch).toHaveBeenCalledWith(100);
     tx.channel = null;
     expect(tx.channel).toBeNull();
+  });
+});
+
+describe('a transporter with several hosts', () => {
+  const refused = new Error('ECONNREFUSED');
+
+  it('tries them all in one attempt, and closes what got no channel', async () => {
+    const { broker, transit } = fakeBroker(fakeConnection(), ['amqp://one', 'amqp://two', 'amqp://three']);
+    created(broker);
+    connect.mockRejectedValueOnce(refused).mockRejectedValueOnce(refused);
+    await transit.tx.connect();
+    expect(connect).toHaveBeenCalledTimes(3);
+    expect(close).toHaveBeenCalledTimes(2);
+  });
+
+  it('fails as the last one fails', async () => {
+    const { broker, transit } = fakeBroker(null, ['amqp://one', 'amqp://two']);
+    created(broker);
+    connect.mockRejectedValue(refused);
+    await expect(transit.tx.connect()).rejects.toBe(refused);
+    expect(connect).toHaveBeenCalledTimes(2);
+  });
+
+  it('tries no other once the node was stopped', async () => {
+    const { broker, transit } = fakeBroker(null, ['amqp://one', 'amqp://two']);
+    created(broker);
+    connect.mockImplementation(() => {
+      stopped(broker);
+      return Promise.reject(refused);
+    });
+    await expect(transit.tx.connect()).rejects.toBe(refused);
+    expect(connect).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a transporter that takes leave', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it('waits three seconds for a broker that is frozen, and frees the socket', async () => {
+    const { broker, transit } = fakeBroker();
+    created(broker);
+    disconnect.mockReturnValue(new Promise<never>(() => undefined));
+    const left = jest.fn();
+    void transit.tx.disconnect().then(left);
+    await jest.advanceTimersByTimeAsync(2999);
+    expect(left).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(left).toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(destroy).toHaveBeenCalled();
   });
 });
 
