@@ -100,7 +100,7 @@ async function plannedMembers(dir: string) {
 function server(name: string, dir: string, port: number, { amqp }: Cluster, centOpsUrl: string): Child {
   const env = {
     ...common('server', port),
-    RABBITMQ_DEFAULT_HOST: amqp.hosts.length > 1 ? amqp.host : '127.0.0.1',
+    RABBITMQ_DEFAULT_HOST: amqp.host,
     RABBITMQ_DEFAULT_PORT: String(amqp.port),
     RABBITMQ_DEFAULT_USER: amqp.user,
     RABBITMQ_DEFAULT_PASS: amqp.password,
