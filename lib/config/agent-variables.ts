@@ -1,5 +1,5 @@
 import { NODE_VARIABLES } from './node-variables';
-import { httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigin, uuid, whole } from './rules';
+import { folder, httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigin, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
@@ -42,6 +42,11 @@ export const AGENT_VARIABLES = {
     rule: privateKey(),
     required: true,
     secret: true,
+  },
+  AGENT_DATA_DIR: {
+    doc: 'Folder on a local disk for what the agent must not forget, in a sub-folder for each AGENT_ID; where the rest is read-only, mount a volume here.',
+    rule: folder(),
+    default: 'data/agent',
   },
   ...UPLINK_VARIABLES,
   OUTGOING_MESSAGE_ENDPOINT: {

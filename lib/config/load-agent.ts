@@ -13,6 +13,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     port: values.PORT,
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
+    dataDir: values.AGENT_DATA_DIR,
     uplink: {
       url: values.DMR_SERVER_WEBSOCKET_URL,
       namespace: values.DMR_SERVER_WEBSOCKET_NAMESPACE,

@@ -84,6 +84,8 @@ export interface AgentConfig extends NodeConfig {
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;
+  /** Absolute path of the folder for what the agent must not forget; each agent has a sub-folder of its own. */
+  dataDir: string;
   uplink: {
     /** Server, without the namespace. */
     url: string;
