@@ -2,14 +2,15 @@ import type { KeyObject } from 'node:crypto';
 import type { Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import { AgentDirectory } from '../lib/agents/directory';
 import { orExitAsync, type AgentConfig } from '../lib/config';
-import { importPrivateKey } from '../lib/crypto/keys';
+import { KeyRing } from '../lib/crypto/key-ring';
 import { defineMixin } from '../lib/define-service';
 import { AgentStore } from '../lib/store/agent-store';
 
 /** What the services of one agent share. */
 export interface AgentNode {
   config: AgentConfig;
-  /** Imported once. */
+  keys: KeyRing;
+  /** The current one of `keys`. */
   privateKey: KeyObject;
   directory: AgentDirectory;
   /** Open from before a service's own `started` until after its own `stopped`. */
@@ -22,15 +23,18 @@ export interface AgentNodeService extends Service {
 
 /** One for the whole process; the store is opened by the first service that starts and closed by the last that stops. */
 class SharedNode implements AgentNode {
+  readonly keys: KeyRing;
   readonly privateKey: KeyObject;
-  readonly directory = new AgentDirectory();
+  readonly directory: AgentDirectory;
   store!: AgentStore;
   private users = 0;
   private opening: Promise<AgentStore> | undefined;
   private closing = Promise.resolve();
 
   constructor(readonly config: AgentConfig) {
-    this.privateKey = importPrivateKey(config.privateKeyPem);
+    this.keys = new KeyRing(config.privateKeyPem, config.previousPrivateKeyPem);
+    this.privateKey = this.keys.current;
+    this.directory = new AgentDirectory(config.keyOverlapMs);
   }
 
   async acquire(): Promise<void> {
