@@ -25,7 +25,8 @@ afterEach(async () => {
   await store.close();
 });
 
-const envelope = (senderId: string = randomUUID(), id: string = randomUUID()) => ({ senderId, id }) as unknown as Envelope;
+const envelope = (senderId: string = randomUUID(), id: string = randomUUID()) =>
+  ({ senderId, id }) as unknown as Envelope;
 const noRoom = () => Promise.reject(new RetryableError('STORAGE_FAILED', 'no space'));
 
 describe('the key of a message', () => {
