@@ -51,7 +51,7 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
         const metrics = metricsOf(this.broker);
         metrics.inc('dmr_socket_events_received_total', { event: MESSAGE_DOWN, namespace });
         const ack = await this.broker
-          .call<AgentAck, { message: unknown }>('inbox.receive', { message }, { timeout: 0 })
+          .call<AgentAck, { message: unknown }>('inbox.receive', { message }, { timeout: 0, tracking: false })
           .catch((error: unknown): AgentAck => {
             this.logger.error(`a message could not be received: ${messageOf(error)}`);
             return {

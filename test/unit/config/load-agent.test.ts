@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { createPrivateKey } from 'node:crypto';
 import { loadAgentConfig } from '../../../lib/config';
 import { AGENT_A, AGENT_B, agentEnv, rsaPair } from './environments';
@@ -10,6 +11,7 @@ describe('the configuration of an agent', () => {
       environment: 'development',
       logger: { colors: true, level: 'info', format: 'pretty' },
       port: 8077,
+      dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,
       privateKeyPem: privateKey,
       uplink: {
