@@ -4,6 +4,7 @@ import { AgentDirectory } from '../lib/agents/directory';
 import type { AgentConfig } from '../lib/config';
 import { importPrivateKey } from '../lib/crypto/keys';
 import { defineMixin } from '../lib/define-service';
+import { Gate } from '../lib/gate';
 
 /** What the services of one agent share. */
 export interface AgentNode {
@@ -11,6 +12,8 @@ export interface AgentNode {
   /** Imported once. */
   privateKey: KeyObject;
   directory: AgentDirectory;
+  /** Open while messages can go up. */
+  uplinkUp: Gate;
 }
 
 export interface AgentNodeService extends Service {
@@ -25,7 +28,12 @@ export function agentNodeMixin(config: AgentConfig): Partial<ServiceSchema> {
     created(this: AgentNodeService) {
       let node = perBroker.get(this.broker);
       if (!node) {
-        node = { config, privateKey: importPrivateKey(config.privateKeyPem), directory: new AgentDirectory() };
+        node = {
+          config,
+          privateKey: importPrivateKey(config.privateKeyPem),
+          directory: new AgentDirectory(),
+          uplinkUp: new Gate(),
+        };
         perBroker.set(this.broker, node);
       }
       this.node = node;

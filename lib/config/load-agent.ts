@@ -14,7 +14,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
     uplink: {
-      url: values.DMR_SERVER_WEBSOCKET_URL,
+      urls: values.DMR_SERVER_WEBSOCKET_URL,
       namespace: values.DMR_SERVER_WEBSOCKET_NAMESPACE,
       reconnectDelayMs: values.WEBSOCKET_RECONNECTION_DELAY,
       reconnectDelayMaxMs: values.WEBSOCKET_RECONNECTION_DELAY_MAX,

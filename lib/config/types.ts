@@ -85,13 +85,13 @@ export interface AgentConfig extends NodeConfig {
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;
   uplink: {
-    /** Server, without the namespace. */
-    url: string;
+    /** Servers, without the namespace; tried in turn. */
+    urls: string[];
     namespace: string;
     reconnectDelayMs: number;
     reconnectDelayMaxMs: number;
   };
-  /** Wait for the server's ack, ms; 504 past it. */
+  /** Until the server's ack of a message, ms, waits for the uplink included. */
   deliveryTimeoutMs: number;
   chatbot: {
     /** Where opened messages are posted. */

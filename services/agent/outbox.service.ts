@@ -22,11 +22,15 @@ export function outboxService(config: AgentConfig): ServiceSchema {
         timeout: 0,
         tracing: false,
         async handler(this: AgentNodeService, ctx: Context<{ message: OutgoingMessage }>) {
-          const transmit = (envelope: Envelope) =>
-            ctx.call<ServerAck, { envelope: Envelope }>('uplink.send', { envelope }, { timeout: 0 });
-          const uplinkConnected = async () => (await ctx.call<{ connected: boolean }>('uplink.status')).connected;
+          const transmit = (envelope: Envelope, timeoutMs: number) =>
+            ctx.call<ServerAck, { envelope: Envelope; timeoutMs: number }>(
+              'uplink.send',
+              { envelope, timeoutMs },
+              { timeout: 0 },
+            );
+          const { uplinkUp: uplink } = this.node;
           const metrics = metricsOf(this.broker);
-          await send({ ...this.node, transmit, uplinkConnected, metrics, log: this.logger }, ctx.params.message);
+          await send({ ...this.node, transmit, uplink, metrics, log: this.logger }, ctx.params.message);
         },
       },
     },

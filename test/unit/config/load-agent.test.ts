@@ -13,7 +13,7 @@ describe('the configuration of an agent', () => {
       agentId: AGENT_A,
       privateKeyPem: privateKey,
       uplink: {
-        url: 'http://server.test:8075',
+        urls: ['http://server.test:8075'],
         namespace: '/v1/dmr-agent-events',
         reconnectDelayMs: 1000,
         reconnectDelayMaxMs: 5000,
@@ -28,7 +28,7 @@ describe('the configuration of an agent', () => {
     const env = agentEnv(privateKey, {
       PORT: '0',
       AGENT_ID: AGENT_B,
-      DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/',
+      DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/,http://b.test:1',
       DMR_SERVER_WEBSOCKET_NAMESPACE: '/v2/other',
       WEBSOCKET_RECONNECTION_DELAY: '101',
       WEBSOCKET_RECONNECTION_DELAY_MAX: '102',
@@ -40,7 +40,12 @@ describe('the configuration of an agent', () => {
     expect(loadAgentConfig(env)).toMatchObject({
       port: 0,
       agentId: AGENT_B,
-      uplink: { url: 'wss://other.test', namespace: '/v2/other', reconnectDelayMs: 101, reconnectDelayMaxMs: 102 },
+      uplink: {
+        urls: ['wss://other.test', 'http://b.test:1'],
+        namespace: '/v2/other',
+        reconnectDelayMs: 101,
+        reconnectDelayMaxMs: 102,
+      },
       deliveryTimeoutMs: 103,
       chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
       messageBinding: 'require',

@@ -166,12 +166,16 @@ const CASES: Case[] = [
     'DMR_SERVER_WEBSOCKET_URL',
     {
       takes: [
-        ['http://a', 'http://a'],
-        ['https://a:1/', 'https://a:1'],
-        ['ws://a', 'ws://a'],
-        ['wss://a', 'wss://a'],
+        ['http://a', ['http://a']],
+        ['https://a:1/', ['https://a:1']],
+        ['ws://a', ['ws://a']],
+        ['wss://a', ['wss://a']],
+        ['http://a, wss://b:2/ ,http://[::1]:3', ['http://a', 'wss://b:2', 'http://[::1]:3']],
       ],
-      refuses: ['a:8075', 'http://a/v1/dmr-agent-events', 'http://a//', 'http://a?b', 'amqp://a', 'http://[', 'ws://'],
+      refuses: [
+        ...['a:8075', 'http://a/v1/dmr-agent-events', 'http://a//', 'http://a?b', 'amqp://a', 'http://[', 'ws://'],
+        ...['http://a,', ',http://a', 'http://a http://b', 'http://a,b', 'http://a,,http://b'],
+      ],
     },
   ],
   [
@@ -204,7 +208,7 @@ const CASES: Case[] = [
 ];
 
 describe.each(CASES)('%s %s', (role, name, { takes, refuses }) => {
-  it.each(takes)('takes %j as %j', (text, value) => expect(parse(role, name, text)).toBe(value));
+  it.each(takes)('takes %j as %j', (text, value) => expect(parse(role, name, text)).toStrictEqual(value));
   it.each(refuses)('refuses %j', (text) => expect(parse(role, name, text)).toBeUndefined());
 });
 
