@@ -47,10 +47,12 @@ const LEAVE_GRACE_MS = 2000;
 const LEAVE_MAX_MS = 60_000;
 
 /**
- * The agent's one connection to the centre. Every attempt is a new socket to the next URL with a fresh token, and it
- * comes back after every kind of loss, a refused login included.
+ * The agent's one connection to the centre. Every attempt goes to the next URL with a fresh token, and it comes back
+ * after every kind of loss, a refused login included.
  */
 export class UplinkClient extends EventEmitter<UplinkEvents> {
+  private readonly sockets = new Map<string, Socket>();
+  /** The one that is connected, or tries to be. */
   private socket: Socket | undefined;
   /** ms since the epoch; undefined until the current socket has connected. */
   private connectedAt: number | undefined;
@@ -88,25 +90,34 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
 
   start(): void {
     const url = this.attempts.nextUrl();
-    const socket = io(new URL(this.config.uplink.namespace, url).href, {
-      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
-      forceNew: true, // a manager of its own: the library's would stay at its first URL
-      reconnection: false,
-      timeout: this.attemptTimeoutMs,
-      auth: (give) => void this.freshToken().then((token) => give({ token, extensions: OUR_EXTENSIONS })),
-    });
+    const socket = this.sockets.get(url) ?? this.socketTo(url);
+    this.sockets.set(url, socket);
     this.socket = socket;
     this.connectedAt = undefined;
     // The library's own timeout ends with the transport's opening; a server may open it and never let us in.
     this.attemptTimer = setTimeout(() => this.failed(socket, new Error('timeout')), this.attemptTimeoutMs);
+    socket.connect();
+  }
+
+  /** One for each server, so that a server can recover the state of its own (Socket.IO, connection state recovery). */
+  private socketTo(url: string): Socket {
+    const socket = io(new URL(this.config.uplink.namespace, url).href, {
+      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
+      autoConnect: false,
+      forceNew: true,
+      reconnection: false, // the library would stay at the one URL
+      timeout: this.attemptTimeoutMs,
+      auth: (give) => void this.freshToken().then((token) => give({ token, extensions: OUR_EXTENSIONS })),
+    });
     socket.on('connect', () => this.opened(url));
     socket.on('connect_error', (error) => this.failed(socket, error));
     socket.on('disconnect', (reason) => this.closed(socket, reason));
     socket.on(FULL_LIST, (data: unknown) => this.fullListArrived(data));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
-    socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.answering.add(this.answer(message, ack)));
+    socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
     socket.on(EXTENSIONS, (names: unknown) => this.log.debug('the server knows extensions', { names }));
     socket.on(SERVER_LEAVING, (notice: unknown) => void this.leave(socket, notice));
+    return socket;
   }
 
   /**
@@ -117,7 +128,6 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     this.stopped = true;
     clearTimeout(this.retryTimer);
     clearTimeout(this.attemptTimer);
-    this.socket?.off(MESSAGE_DOWN);
     await this.answering.settled(graceMs);
     this.socket?.disconnect();
   }
@@ -189,8 +199,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
 
   private again(socket: Socket): void {
     clearTimeout(this.attemptTimer);
-    socket.off(); // whatever it still has to say, there will be another
-    socket.disconnect();
+    socket.disconnect(); // an attempt that was given up must not end in a second connection
     if (this.stopped) return;
     const wait = this.returnAt === undefined ? this.attempts.waitMs() : Math.max(0, this.returnAt - Date.now());
     this.returnAt = undefined;
@@ -214,6 +223,10 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const agents = readList(data);
     if (agents) take(agents);
     else this.log.warn('the server sent something that is no agent list; the one from before stays');
+  }
+
+  private take(message: unknown, ack: unknown): void {
+    if (!this.stopped) this.answering.add(this.answer(message, ack));
   }
 
   private async answer(message: unknown, ack: unknown): Promise<void> {
