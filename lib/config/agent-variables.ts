@@ -1,5 +1,5 @@
 import { NODE_VARIABLES } from './node-variables';
-import { httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigins, uuid, whole } from './rules';
+import { folder, httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigins, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
@@ -25,6 +25,16 @@ const UPLINK_VARIABLES = {
     rule: milliseconds(),
     default: '2000',
   },
+  OUTBOX_MAX_MESSAGES: {
+    doc: 'Messages posted with Prefer: respond-async that may wait for the server; 503 past it.',
+    rule: whole(1, 1_000_000),
+    default: '10000',
+  },
+  OUTBOX_MAX_AGE_MS: {
+    doc: 'How long such a message may wait for the server, ms; it has failed past it.',
+    rule: milliseconds(),
+    default: '86400000',
+  },
 } as const satisfies Variables;
 
 /** Read by an agent. */
@@ -42,6 +52,11 @@ export const AGENT_VARIABLES = {
     rule: privateKey(),
     required: true,
     secret: true,
+  },
+  AGENT_DATA_DIR: {
+    doc: 'Folder on a local disk for what the agent must not forget, in a sub-folder for each AGENT_ID; where the rest is read-only, mount a volume here.',
+    rule: folder(),
+    default: 'data/agent',
   },
   ...UPLINK_VARIABLES,
   OUTGOING_MESSAGE_ENDPOINT: {

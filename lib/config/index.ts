@@ -11,5 +11,5 @@ export {
 export { loadAgentConfig } from './load-agent';
 export { loadMeshConfig, loadServerConfig } from './load-server';
 export { loadCentOpsStandInConfig, loadChatbotStandInConfig } from './load-stand-ins';
-export { orExit } from './or-exit';
+export { orExit, orExitAsync } from './or-exit';
 export type * from './types';

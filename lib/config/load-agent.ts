@@ -13,6 +13,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     port: values.PORT,
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
+    dataDir: values.AGENT_DATA_DIR,
     uplink: {
       urls: values.DMR_SERVER_WEBSOCKET_URL,
       namespace: values.DMR_SERVER_WEBSOCKET_NAMESPACE,
@@ -20,6 +21,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
       reconnectDelayMaxMs: values.WEBSOCKET_RECONNECTION_DELAY_MAX,
     },
     deliveryTimeoutMs: values.MESSAGE_DELIVERY_TIMEOUT_MS,
+    outbox: { maxMessages: values.OUTBOX_MAX_MESSAGES, maxAgeMs: values.OUTBOX_MAX_AGE_MS },
     chatbot: { endpoint: values.OUTGOING_MESSAGE_ENDPOINT, timeoutMs: values.OUTGOING_MESSAGE_TIMEOUT_MS },
     messageBinding: values.MESSAGE_BINDING,
   };

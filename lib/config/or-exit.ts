@@ -11,8 +11,17 @@ export function orExit<T>(load: () => T): T {
   try {
     return load();
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CODE);
+    exit(error);
   }
+}
+
+/** The same for what takes time, such as the look at a directory. */
+export async function orExitAsync<T>(load: () => Promise<T>): Promise<T> {
+  return load().catch(exit);
+}
+
+function exit(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_CODE);
 }

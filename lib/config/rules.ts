@@ -1,3 +1,4 @@
+import path from 'node:path';
 import Validator, { type RuleCustomInline, type ValidationRuleObject } from 'fastest-validator';
 import { isCronPattern, isOwnPrivateKey, isPublicKey, pemLines } from './formats';
 import type { LoggerConfig } from './types';
@@ -69,6 +70,14 @@ export const oneOf = <T extends string>(...values: T[]) =>
 
 /** Any text, taken as it is. */
 export const text = (wants: string) => rule<string>(wants, { type: 'string', min: 1 });
+
+/** A folder, from where the process was started when it is not absolute. */
+export const folder = () =>
+  rule<string>(
+    'the path of a folder',
+    { type: 'string', min: 1 },
+    becomes((value: string) => path.resolve(value)),
+  );
 
 /** A name without anything of a URL around it. */
 export const hostName = () => rule<string>('a host name or an IP address', matching(/^([^\s/@:]+|[\da-f:.]+)$/i));

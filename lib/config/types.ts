@@ -84,6 +84,8 @@ export interface AgentConfig extends NodeConfig {
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;
+  /** Absolute path of the folder for what the agent must not forget; each agent has a sub-folder of its own. */
+  dataDir: string;
   uplink: {
     /** Servers, without the namespace; tried in turn. */
     urls: string[];
@@ -93,6 +95,8 @@ export interface AgentConfig extends NodeConfig {
   };
   /** Until the server's ack of a message, ms, waits for the uplink included. */
   deliveryTimeoutMs: number;
+  /** What is stored and forwarded: how many messages may wait for the server, and for how long, ms. */
+  outbox: { maxMessages: number; maxAgeMs: number };
   chatbot: {
     /** Where opened messages are posted. */
     endpoint: string;

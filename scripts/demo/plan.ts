@@ -54,6 +54,8 @@ export class DemoPlan {
     private readonly ports: DemoPorts,
     keys: { taxOffice: AgentKey; police: AgentKey },
     caller: NodeJS.ProcessEnv,
+    /** What the agents must not forget is kept here between two runs. */
+    private readonly agentDataDir: string,
   ) {
     this.env = baseEnv(caller);
     this.serverUrl = at(ports.server);
@@ -92,6 +94,7 @@ export class DemoPlan {
       this.node('agent', `${name} agent`, 'dist/services/agent', `${agentUrl}/v1/health`, {
         AGENT_ID: id,
         AGENT_PRIVATE_KEY: key.privatePem,
+        AGENT_DATA_DIR: this.agentDataDir,
         DMR_SERVER_WEBSOCKET_URL: this.serverUrl,
         OUTGOING_MESSAGE_ENDPOINT: `${chatbotUrl}/messages`,
         ...RECONNECT_MS, // all start at once, so the server may be a moment late

@@ -117,7 +117,12 @@ export class World {
     await this.progress.step('build', ensureBuild);
     const keyOf = (name: string) => keptKey(path.join(this.folder, `${name}.pem`));
     const [taxOffice, police] = await Promise.all([keyOf('tax-office'), keyOf('police')]);
-    const plan = new DemoPlan(await demoPorts(), { taxOffice, police }, this.settings.env);
+    const plan = new DemoPlan(
+      await demoPorts(),
+      { taxOffice, police },
+      this.settings.env,
+      path.join(this.folder, 'agents'),
+    );
     await this.progress.step('CentOps and two chatbots', () => this.fleet.start(plan.standIns));
     return plan;
   }

@@ -23,6 +23,7 @@ import { serverMetricsService } from '../../services/server/metrics.service';
 import { routerService } from '../../services/server/router.service';
 import { eventually } from './eventually';
 import type { AgentIdentity } from './keys';
+import { temporaryFolder } from './temporary-folder';
 
 /** A node of ours running inside the test's process. */
 export interface TestNode<Config> {
@@ -77,7 +78,10 @@ function serverEnv(amqp: AmqpConfig, centOpsUrl: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Starts an agent of ours; waits until its uplink is ready unless told not to. */
+/**
+ * Starts an agent of ours; waits until its uplink is ready unless told not to. It forgets everything when it stops,
+ * unless AGENT_DATA_DIR is given.
+ */
 export async function startAgent(
   identity: AgentIdentity,
   serverUrl: string,
@@ -90,6 +94,7 @@ export async function startAgent(
     AGENT_PRIVATE_KEY: identity.privateKeyPem,
     DMR_SERVER_WEBSOCKET_URL: serverUrl,
     OUTGOING_MESSAGE_ENDPOINT: chatbotUrl,
+    AGENT_DATA_DIR: temporaryFolder(),
     WEBSOCKET_RECONNECTION_DELAY: '100',
     WEBSOCKET_RECONNECTION_DELAY_MAX: '500',
     ...options.env,

@@ -5,6 +5,7 @@ import type { AmqpConfig } from '../../lib/config';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
 import type { AgentIdentity } from './keys';
 import { untilHealthy } from './mesh';
+import { temporaryFolder } from './temporary-folder';
 
 const ROOT = path.join(__dirname, '../..');
 const RUNNER = path.join(ROOT, 'node_modules/moleculer/bin/moleculer-runner.js');
@@ -86,9 +87,15 @@ export function serverEnv(amqp: AmqpConfig, centOpsUrl: string): NodeJS.ProcessE
   };
 }
 
-/** The environment of an agent. */
-export function agentEnv(identity: AgentIdentity, serverUrl: string, chatbotUrl: string): NodeJS.ProcessEnv {
+/** The environment of an agent; to start it again with what it remembers, use the same environment again. */
+export function agentEnv(
+  identity: AgentIdentity,
+  serverUrl: string,
+  chatbotUrl: string,
+  dataDir = temporaryFolder(),
+): NodeJS.ProcessEnv {
   return {
+    AGENT_DATA_DIR: dataDir,
     AGENT_ID: identity.id,
     AGENT_PRIVATE_KEY: identity.privateKeyPem.replaceAll('\n', '\\n'),
     DMR_SERVER_WEBSOCKET_URL: serverUrl,

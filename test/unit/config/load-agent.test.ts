@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { createPrivateKey } from 'node:crypto';
 import { loadAgentConfig } from '../../../lib/config';
 import { AGENT_A, AGENT_B, agentEnv, rsaPair } from './environments';
@@ -10,6 +11,7 @@ describe('the configuration of an agent', () => {
       environment: 'development',
       logger: { colors: true, level: 'info', format: 'pretty' },
       port: 8077,
+      dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,
       privateKeyPem: privateKey,
       uplink: {
@@ -19,6 +21,7 @@ describe('the configuration of an agent', () => {
         reconnectDelayMaxMs: 5000,
       },
       deliveryTimeoutMs: 2000,
+      outbox: { maxMessages: 10_000, maxAgeMs: 86_400_000 },
       chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000 },
       messageBinding: 'prefer',
     });
@@ -33,6 +36,8 @@ describe('the configuration of an agent', () => {
       WEBSOCKET_RECONNECTION_DELAY: '101',
       WEBSOCKET_RECONNECTION_DELAY_MAX: '102',
       MESSAGE_DELIVERY_TIMEOUT_MS: '103',
+      OUTBOX_MAX_MESSAGES: '105',
+      OUTBOX_MAX_AGE_MS: '106',
       OUTGOING_MESSAGE_ENDPOINT: 'https://bot.test/in?room=1',
       OUTGOING_MESSAGE_TIMEOUT_MS: '104',
       MESSAGE_BINDING: 'require',
@@ -47,6 +52,7 @@ describe('the configuration of an agent', () => {
         reconnectDelayMaxMs: 102,
       },
       deliveryTimeoutMs: 103,
+      outbox: { maxMessages: 105, maxAgeMs: 106 },
       chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
       messageBinding: 'require',
     });

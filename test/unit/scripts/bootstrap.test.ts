@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { temporaryFolder } from './temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const LIB = path.join(__dirname, '../../../scripts/lib');
 

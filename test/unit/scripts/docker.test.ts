@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import path from 'node:path';
 import * as docker from '../../../scripts/lib/broker/docker';
 import type { RunCommand } from '../../../scripts/lib/run-command';
-import { temporaryFolder } from './temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const ending =
   (code: number): RunCommand =>

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { startGuard } from '../../../scripts/lib/broker/guard';
 import type { Guard, GuardPlan } from '../../../scripts/lib/broker/guard';
 import { eventually } from '../../helpers/eventually';
-import { temporaryFolder } from './temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const GUARD_TS = path.join(__dirname, '../../../scripts/lib/broker/guard.ts');
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { nodeEnv, nodeIdentity, writeNodeFiles } from '../../../scripts/lib/broker/node-files';
-import { temporaryFolder } from './temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const ports = { amqp: 1, management: 2, prometheus: 3, dist: 4, epmd: 5 };
 

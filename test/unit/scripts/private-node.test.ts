@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startPrivateNode } from '../../../scripts/lib/broker/private-node';
-import { temporaryFolder } from './temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 describe('a private node that does not come up', () => {
   const programs = temporaryFolder();

@@ -6,7 +6,7 @@ const made: string[] = [];
 
 /** A new empty folder, removed after the tests of the file. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'dmr-unit-'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'dmr-test-'));
   made.push(folder);
   return folder;
 }
