@@ -39,11 +39,12 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
           return this.client.send(ctx.params.envelope, ctx.params.timeoutMs);
         },
       },
-      /** Whether the agent can send: connected, and the agent list is there. */
+      /** Whether the agent can send: logged in at a server that stays, and an agent list is there. */
       status: {
         visibility: 'public',
         handler(this: UplinkService) {
-          return { connected: this.client.connected, known: this.node.directory.size, list: this.node.directory.ready };
+          const { uplinkUp, directory } = this.node;
+          return { connected: uplinkUp.open, known: directory.size, list: directory.ready };
         },
       },
     },

@@ -35,6 +35,8 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY', 1, TIMER],
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY_MAX', 1, TIMER],
   ['agent', 'MESSAGE_DELIVERY_TIMEOUT_MS', 1, TIMER],
+  ['agent', 'OUTBOX_MAX_MESSAGES', 1, 1_000_000],
+  ['agent', 'OUTBOX_MAX_AGE_MS', 1, TIMER],
   ['agent', 'OUTGOING_MESSAGE_TIMEOUT_MS', 1, TIMER],
   ['centops', 'PORT', 0, 65535],
   ['chatbot', 'PORT', 0, 65535],
