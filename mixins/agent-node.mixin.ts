@@ -4,6 +4,7 @@ import { AgentDirectory } from '../lib/agents/directory';
 import { orExitAsync, type AgentConfig } from '../lib/config';
 import { KeyRing } from '../lib/crypto/key-ring';
 import { defineMixin } from '../lib/define-service';
+import { Gate } from '../lib/gate';
 import { AgentStore } from '../lib/store/agent-store';
 
 /** What the services of one agent share. */
@@ -13,6 +14,8 @@ export interface AgentNode {
   /** The current one of `keys`. */
   privateKey: KeyObject;
   directory: AgentDirectory;
+  /** Open while messages can go up. */
+  uplinkUp: Gate;
   /** Open from before a service's own `started` until after its own `stopped`. */
   store: AgentStore;
 }
@@ -26,6 +29,7 @@ class SharedNode implements AgentNode {
   readonly keys: KeyRing;
   readonly privateKey: KeyObject;
   readonly directory: AgentDirectory;
+  readonly uplinkUp = new Gate();
   store!: AgentStore;
   private users = 0;
   private opening: Promise<AgentStore> | undefined;

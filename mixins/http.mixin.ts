@@ -21,9 +21,11 @@ export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
   actions: { listAliases: false, addRoute: false, removeRoute: false },
   methods: {
     errorHandler(this: HttpService, _request: IncomingMessage, response: ServerResponse, error: unknown) {
-      const { status, ...body } = problemOf(error);
+      const { status, retryAfterS, ...body } = problemOf(error);
       if (status >= 500 && body.code === 'INTERNAL') this.logger.error(`request failed: ${messageOf(error)}`);
-      if (!response.headersSent) sendJson(response, status, body);
+      if (response.headersSent) return;
+      if (retryAfterS !== undefined) response.setHeader('retry-after', String(retryAfterS));
+      sendJson(response, status, body);
     },
 
     /** What moleculer-web calls when no route fits. */

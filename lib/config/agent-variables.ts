@@ -1,11 +1,11 @@
 import { NODE_VARIABLES } from './node-variables';
-import { folder, httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigin, uuid, whole } from './rules';
+import { folder, httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigins, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
   DMR_SERVER_WEBSOCKET_URL: {
-    doc: 'The server, without the namespace.',
-    rule: socketOrigin(),
+    doc: 'The server, without the namespace; of several, separated by commas, each attempt to connect takes the next.',
+    rule: socketOrigins(),
     required: true,
     example: 'http://localhost:8075',
   },
@@ -15,15 +15,25 @@ const UPLINK_VARIABLES = {
     default: '/v1/dmr-agent-events',
   },
   WEBSOCKET_RECONNECTION_DELAY: {
-    doc: 'Wait before the first attempt to reconnect, ms; grows with each attempt.',
+    doc: 'Wait before the first attempt to reconnect, ms; doubles with each attempt that ends without a login.',
     rule: milliseconds(),
     default: '1000',
   },
   WEBSOCKET_RECONNECTION_DELAY_MAX: { doc: 'Upper bound of that wait, ms.', rule: milliseconds(), default: '5000' },
   MESSAGE_DELIVERY_TIMEOUT_MS: {
-    doc: "Wait for the server's ack, ms; the chatbot gets 504 past it.",
+    doc: "How long a message may take until the server's ack, ms, waits for the uplink included; 502 or 504 past it.",
     rule: milliseconds(),
     default: '2000',
+  },
+  OUTBOX_MAX_MESSAGES: {
+    doc: 'Messages posted with Prefer: respond-async that may wait for the server; 503 past it.',
+    rule: whole(1, 1_000_000),
+    default: '10000',
+  },
+  OUTBOX_MAX_AGE_MS: {
+    doc: 'How long such a message may wait for the server, ms; it has failed past it.',
+    rule: milliseconds(),
+    default: '86400000',
   },
 } as const satisfies Variables;
 

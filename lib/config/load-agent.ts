@@ -17,12 +17,13 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     keyOverlapMs: values.KEY_OVERLAP_MS,
     dataDir: values.AGENT_DATA_DIR,
     uplink: {
-      url: values.DMR_SERVER_WEBSOCKET_URL,
+      urls: values.DMR_SERVER_WEBSOCKET_URL,
       namespace: values.DMR_SERVER_WEBSOCKET_NAMESPACE,
       reconnectDelayMs: values.WEBSOCKET_RECONNECTION_DELAY,
       reconnectDelayMaxMs: values.WEBSOCKET_RECONNECTION_DELAY_MAX,
     },
     deliveryTimeoutMs: values.MESSAGE_DELIVERY_TIMEOUT_MS,
+    outbox: { maxMessages: values.OUTBOX_MAX_MESSAGES, maxAgeMs: values.OUTBOX_MAX_AGE_MS },
     chatbot: {
       endpoint: values.OUTGOING_MESSAGE_ENDPOINT,
       timeoutMs: values.OUTGOING_MESSAGE_TIMEOUT_MS,

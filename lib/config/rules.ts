@@ -97,13 +97,13 @@ export const baseUrl = () =>
     becomes((value: string) => value.replace(/\/+$/, '')),
   );
 
-/** Scheme, host and port of a Socket.IO server: a path there would be taken as a namespace. */
-export const socketOrigin = () =>
-  rule<string>(
-    'a URL that starts with http://, https://, ws:// or wss:// and ends after host and port',
-    matching(/^(https?|wss?):\/\/[^\s/?#]+\/?$/i),
-    holds((value: string) => URL.canParse(value)),
-    becomes((value: string) => value.replace(/\/$/, '')),
+/** Scheme, host and port of Socket.IO servers, one or several with commas: a path there would be taken as a namespace. */
+export const socketOrigins = () =>
+  rule<string[]>(
+    'URLs, separated by commas, that start with http://, https://, ws:// or wss:// and end after host and port',
+    becomes((value: string) => value.split(',').map((url) => url.trim().replace(/(?<=[^/])\/$/, ''))),
+    { type: 'array', min: 1, items: { type: 'string', pattern: /^(https?|wss?):\/\/[^\s/?#]+$/i } },
+    holds((urls: string[]) => urls.every((url) => URL.canParse(url))),
   );
 
 /** A namespace of Socket.IO; a comma ends a namespace on the wire, and `/` is open to everybody. */

@@ -101,14 +101,16 @@ export interface AgentConfig extends NodeConfig {
   /** Absolute path of the folder for what the agent must not forget; each agent has a sub-folder of its own. */
   dataDir: string;
   uplink: {
-    /** Server, without the namespace. */
-    url: string;
+    /** Servers, without the namespace; tried in turn. */
+    urls: string[];
     namespace: string;
     reconnectDelayMs: number;
     reconnectDelayMaxMs: number;
   };
-  /** Wait for the server's ack, ms; 504 past it. */
+  /** Until the server's ack of a message, ms, waits for the uplink included. */
   deliveryTimeoutMs: number;
+  /** What is stored and forwarded: how many messages may wait for the server, and for how long, ms. */
+  outbox: { maxMessages: number; maxAgeMs: number };
   chatbot: {
     /** Where opened messages are posted. */
     endpoint: string;

@@ -8,6 +8,8 @@ export interface Problem {
   message: string;
   /** Every violated rule, of a request that breaks any. */
   errors?: RuleViolation[];
+  /** Becomes the header Retry-After, s. */
+  retryAfterS?: number;
 }
 
 /** An error that already knows its HTTP status. */
@@ -17,6 +19,8 @@ export class HttpError extends DmrError {
     code: string,
     message: string,
     readonly errors?: RuleViolation[],
+    /** When to come again, s (RFC 9110, 10.2.3). */
+    readonly retryAfterS?: number,
   ) {
     super(code, message);
   }
@@ -42,8 +46,8 @@ const requestProblems: Record<string, Problem> = {
 /** The one place that turns anything thrown into an HTTP answer; what is not known becomes a 500 without detail. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof HttpError) {
-    const { status, code, message, errors } = error;
-    return { status, code, message, errors };
+    const { status, code, message, errors, retryAfterS } = error;
+    return { status, code, message, errors, ...(retryAfterS !== undefined && { retryAfterS }) };
   }
   const { type, status, code } = (error ?? {}) as { type?: unknown; status?: unknown; code?: unknown };
   const known = requestProblems[String(type)];

@@ -1,86 +1,73 @@
-import type { KeyObject } from 'node:crypto';
-import type { AgentDirectory } from '../agents/directory';
-import type { AgentConfig } from '../config/types';
-import { seal } from '../crypto/seal';
-import { DmrError, messageOf } from '../errors';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DmrError } from '../errors';
+import type { Gate } from '../gate';
 import { HttpError } from '../http/problem';
-import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
-import type { ServerAck } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
+import { attempt, type Attempt, type Transmit } from './attempt';
+import { sealMessage, type SealContext } from './seal-message';
 
-export interface SendContext {
-  config: AgentConfig;
-  privateKey: KeyObject;
-  directory: AgentDirectory;
-  /** Sends up and resolves with the server's ack; throws RetryableError UPLINK_DOWN, UPLINK_LOST or NO_ANSWER. */
-  transmit: (envelope: Envelope) => Promise<ServerAck>;
-  uplinkConnected: () => Promise<boolean>;
+export interface SendContext extends SealContext {
+  transmit: Transmit;
+  /** Open while messages can go up. */
+  uplink: Gate;
   metrics: Metrics;
-  log: Log;
 }
+
+/** Between two tries: a server that could not take it is not asked in a tight loop, ms. */
+const PAUSE_MS = 100;
 
 /**
- * The way of a chatbot's message to the server. Resolves only after the server's ack, which means that the message
- * waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown recipient, 502 not connected or refused,
- * 503 no agent list yet, 504 no answer in time or the connection lost before it.
+ * The way of a chatbot's message to the server within MESSAGE_DELIVERY_TIMEOUT_MS: an uplink that is not there is
+ * waited for, and what was lost with it, or refused for now, is sent again under the same id. Resolves only after the
+ * server's ack, which means that the message waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown
+ * recipient, 502 not connected in time or refused, 503 no agent list yet, 504 the server may have it or not.
  */
 export async function send(context: SendContext, message: OutgoingMessage): Promise<void> {
-  await connected(context);
-  const recipientKey = keyOfRecipient(context, message.recipientId);
-  const envelope = await sealed(context, message, recipientKey);
-  await handUp(context, envelope);
-  context.metrics.inc('dmr_messages_sent_total');
-}
-
-async function connected({ uplinkConnected }: SendContext): Promise<void> {
-  if (await uplinkConnected()) return;
-  throw new HttpError(502, 'UPLINK_DOWN', 'This agent is not connected to the DMR server');
-}
-
-function keyOfRecipient({ directory }: SendContext, recipientId: string): KeyObject {
-  if (!directory.ready) throw new HttpError(503, 'AGENT_LIST_MISSING', 'The agent list is still under way, try again');
-  if (directory.get(recipientId)) return usableKey(directory, recipientId);
-  throw new HttpError(404, 'RECIPIENT_UNKNOWN', `No agent with the id ${recipientId} takes part`);
-}
-
-function usableKey(directory: AgentDirectory, recipientId: string): KeyObject {
+  const deadline = performance.now() + context.config.deliveryTimeoutMs;
   try {
-    return directory.keyOf(recipientId) as KeyObject;
+    await context.uplink.passed(context.config.deliveryTimeoutMs);
+    if (!context.uplink.open) throw uplinkDown();
+    await handUp(context, await sealMessage(context, message), deadline);
+    context.metrics.inc('dmr_messages_sent_total');
   } catch (error) {
-    const why = `CentOps lists no usable key for agent ${recipientId}, its organisation must mend that`;
-    throw new HttpError(502, 'RECIPIENT_KEY_INVALID', `${why}: ${messageOf(error)}`);
+    const code = error instanceof DmrError ? error.code : 'INTERNAL';
+    const { id: messageId, recipientId } = message;
+    context.log.warn('message not sent', { event: 'not-sent', messageId, recipientId, code });
+    throw error;
   }
 }
 
-async function sealed(context: SendContext, message: OutgoingMessage, recipientKey: KeyObject): Promise<Envelope> {
-  const { config, privateKey, log } = context;
-  const { id, recipientId, timestamp, type } = message;
-  const binding = { messageId: id, senderId: config.agentId, recipientId };
-  const payload = await seal(message.payload, binding, privateKey, recipientKey);
-  log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
-  return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
-}
-
-async function handUp({ transmit, log }: SendContext, envelope: Envelope): Promise<void> {
-  const ids = { messageId: envelope.id, recipientId: envelope.recipientId };
-  try {
-    const ack = await transmit(envelope);
-    if (ack?.status !== 'ok')
-      throw new HttpError(502, 'SERVER_REFUSED', `The DMR server refused the message${why(ack)}`);
-    log.debug('message taken by the server', { event: 'taken', ...ids });
-  } catch (error) {
-    log.warn('message not sent', {
-      event: 'not-sent',
-      ...ids,
-      code: error instanceof DmrError ? error.code : 'INTERNAL',
-    });
-    if (error instanceof HttpError || !(error instanceof DmrError)) throw error;
-    throw new HttpError(error.code === 'UPLINK_DOWN' ? 502 : 504, error.code, error.message);
+async function handUp(context: SendContext, envelope: Envelope, deadline: number): Promise<void> {
+  let outcome: Attempt | undefined;
+  for (let left = deadline - performance.now(); left > 0; left = deadline - performance.now()) {
+    if (!(await context.uplink.passed(left))) break;
+    const tried = await attempt(context.transmit, envelope, Math.max(1, deadline - performance.now()));
+    if (tried.result === 'taken') {
+      const ids = { messageId: envelope.id, recipientId: envelope.recipientId };
+      return context.log.debug('message taken by the server', { event: 'taken', ...ids });
+    }
+    outcome = worse(outcome, tried);
+    if (tried.result === 'refused' && tried.final) break;
+    await delay(Math.min(PAUSE_MS, Math.max(0, deadline - performance.now())));
   }
+  throw failure(outcome);
 }
 
-function why(ack: { error?: unknown } | null | undefined): string {
-  return typeof ack?.error === 'string' ? `: ${ack.error.slice(0, 500)}` : '';
+/** What the caller must know of several tries: that the server may have it counts more than what followed, except a refusal for good. */
+function worse(before: Attempt | undefined, now: Attempt): Attempt {
+  if (before === undefined || (now.result === 'refused' && now.final)) return now;
+  if (before.result === 'unknown') return before;
+  return now.result === 'not-sent' ? before : now;
+}
+
+function failure(outcome: Attempt | undefined): HttpError {
+  if (outcome === undefined || outcome.result === 'taken') return uplinkDown();
+  if (outcome.result === 'refused') return new HttpError(502, 'SERVER_REFUSED', outcome.why);
+  return new HttpError(outcome.result === 'unknown' ? 504 : 502, outcome.error.code, outcome.error.message);
+}
+
+function uplinkDown(): HttpError {
+  return new HttpError(502, 'UPLINK_DOWN', 'This agent is not connected to the DMR server');
 }

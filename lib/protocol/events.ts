@@ -3,6 +3,8 @@ export const FULL_LIST = 'dmr:agents:full-list';
 export const PARTIAL_LIST = 'dmr:agents:partial-list';
 export const MESSAGE_UP = 'dmr:agents:message-to-dmr-server';
 export const MESSAGE_DOWN = 'dmr:agents:message-from-dmr-server';
+export const EXTENSIONS = 'dmr:extensions';
+export const SERVER_LEAVING = 'dmr:server:leaving';
 
 const errorTypes = [
   'INVALID_FORMAT',
@@ -28,7 +30,7 @@ export interface ProtocolError {
 }
 
 /** What the server answers to a message on its way up: one string. */
-export type ServerAck = { status: 'ok' } | { status: 'error'; error: string };
+export type ServerAck = { status: 'ok' } | { status: 'error'; error: string; retryable?: boolean };
 
 /** What an agent answers to a message on its way down: a list. */
 export type AgentAck = { status: 'ok' } | { status: 'error'; errors: ProtocolError[] };

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
 import type { AgentRecord, PartialRecord } from '../agents/agent-record';
 import type { AgentConfig } from '../config/types';
@@ -8,13 +7,28 @@ import { makeToken } from '../crypto/token';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
-import { FULL_LIST, MESSAGE_DOWN, MESSAGE_UP, PARTIAL_LIST, type AgentAck, type ServerAck } from '../protocol/events';
+import {
+  EXTENSIONS,
+  FULL_LIST,
+  MESSAGE_DOWN,
+  MESSAGE_UP,
+  PARTIAL_LIST,
+  SERVER_LEAVING,
+  type AgentAck,
+  type ServerAck,
+} from '../protocol/events';
 import { readList } from './agent-list';
+import { Attempts } from './attempts';
+import { UnderWay } from './under-way';
 
 interface UplinkEvents {
   fullList: [AgentRecord[]];
   partialList: [PartialRecord[]];
   connected: [];
+  /** The server's list came, so it took the login: a deployed server connects a bad token, too. */
+  loggedIn: [];
+  /** The server leaves: nothing new goes up until the next login. */
+  leaving: [];
   /** How long the connection was up, ms. */
   disconnected: [number];
   failed: [];
@@ -23,45 +37,87 @@ interface UplinkEvents {
 /** Answers a message from the server; must not throw. */
 export type MessageListener = (message: unknown) => Promise<AgentAck>;
 
+/** What our agent understands beyond version 1; see docs/protocol.md, Extensions. */
+const OUR_EXTENSIONS = ['leaving', 'retryable'];
+/** An attempt that has not connected by then, the namespace included, is given up, ms. */
+const ATTEMPT_TIMEOUT_MS = 5000;
+/** What a server that leaves lets us end, ms; what is not answered by then is delivered again by another. */
+const LEAVE_GRACE_MS = 2000;
+/** A server cannot keep an agent away for longer, ms. */
+const LEAVE_MAX_MS = 60_000;
+
 /**
- * The agent's one connection to the server. It logs in with a fresh token at every attempt and comes back after every
- * kind of loss, a refused login included.
+ * The agent's one connection to the centre. Every attempt goes to the next URL with a fresh token, and it comes back
+ * after every kind of loss, a refused login included.
  */
 export class UplinkClient extends EventEmitter<UplinkEvents> {
+  private readonly sockets = new Map<string, Socket>();
+  /** The one that is connected, or tries to be. */
   private socket: Socket | undefined;
-  private connectedAt = 0;
+  /** ms since the epoch; undefined until the current socket has connected. */
+  private connectedAt: number | undefined;
+  private loggedIn = false;
+  /** When a server that leaves wants us back, ms since the epoch. */
+  private returnAt: number | undefined;
+  private stopped = false;
   private complained = false;
+  private attemptTimer: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly attempts: Attempts;
+  private readonly answering = new UnderWay();
+  private readonly sending = new UnderWay();
 
   constructor(
     private readonly config: AgentConfig,
     private readonly key: KeyObject,
     private readonly onMessage: MessageListener,
     private readonly log: Log,
+    private readonly attemptTimeoutMs = ATTEMPT_TIMEOUT_MS,
   ) {
     super();
+    const { urls, reconnectDelayMs, reconnectDelayMaxMs } = config.uplink;
+    this.attempts = new Attempts(urls, reconnectDelayMs, reconnectDelayMaxMs);
   }
 
   get connected(): boolean {
     return this.socket?.connected ?? false;
   }
 
+  /** Whether messages may go up: logged in, and at a server that stays. */
+  get ready(): boolean {
+    return this.connected && this.loggedIn && this.returnAt === undefined;
+  }
+
   start(): void {
-    const { url, namespace, reconnectDelayMs, reconnectDelayMaxMs } = this.config.uplink;
-    const socket = io(new URL(namespace, url).href, {
-      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
-      reconnectionDelay: reconnectDelayMs,
-      reconnectionDelayMax: reconnectDelayMaxMs,
-      auth: (give) => void this.freshToken().then((token) => give({ token })),
-    });
+    const url = this.attempts.nextUrl();
+    const socket = this.sockets.get(url) ?? this.socketTo(url);
+    this.sockets.set(url, socket);
     this.socket = socket;
-    socket.on('connect', () => this.opened());
+    this.connectedAt = undefined;
+    // The library's own timeout ends with the transport's opening; a server may open it and never let us in.
+    this.attemptTimer = setTimeout(() => this.failed(socket, new Error('timeout')), this.attemptTimeoutMs);
+    socket.connect();
+  }
+
+  /** One for each server, so that a server can recover the state of its own (Socket.IO, connection state recovery). */
+  private socketTo(url: string): Socket {
+    const socket = io(new URL(this.config.uplink.namespace, url).href, {
+      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
+      autoConnect: false,
+      forceNew: true,
+      reconnection: false, // the library would stay at the one URL
+      timeout: this.attemptTimeoutMs,
+      auth: (give) => void this.freshToken().then((token) => give({ token, extensions: OUR_EXTENSIONS })),
+    });
+    socket.on('connect', () => this.opened(url));
     socket.on('connect_error', (error) => this.failed(socket, error));
     socket.on('disconnect', (reason) => this.closed(socket, reason));
-    socket.on(FULL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('fullList', agents)));
+    socket.on(FULL_LIST, (data: unknown) => this.fullListArrived(data));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
     socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
+    socket.on(EXTENSIONS, (names: unknown) => this.log.debug('the server knows extensions', { names }));
+    socket.on(SERVER_LEAVING, (notice: unknown) => void this.leave(socket, notice));
+    return socket;
   }
 
   /**
@@ -69,9 +125,10 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
    * sent makes the server deliver the message again.
    */
   async stop(graceMs = 0): Promise<void> {
+    this.stopped = true;
     clearTimeout(this.retryTimer);
-    this.socket?.off(MESSAGE_DOWN);
-    await Promise.race([Promise.allSettled(this.underWay), delay(graceMs, undefined, { ref: false })]);
+    clearTimeout(this.attemptTimer);
+    await this.answering.settled(graceMs);
     this.socket?.disconnect();
   }
 
@@ -81,9 +138,13 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
    */
   async send(envelope: Envelope, timeoutMs: number): Promise<ServerAck> {
     const socket = this.socket;
-    if (!socket?.connected) throw new RetryableError('UPLINK_DOWN', 'This agent is not connected to the DMR server');
+    if (!socket?.connected || this.returnAt !== undefined) {
+      throw new RetryableError('UPLINK_DOWN', 'This agent is not connected to the DMR server');
+    }
+    const acked = socket.timeout(timeoutMs).emitWithAck(MESSAGE_UP, envelope) as Promise<ServerAck>;
+    this.sending.add(acked);
     try {
-      return (await socket.timeout(timeoutMs).emitWithAck(MESSAGE_UP, envelope)) as ServerAck;
+      return await acked;
     } catch (cause) {
       if (!socket.connected) {
         const lost =
@@ -105,33 +166,57 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     }
   }
 
-  private opened(): void {
+  private opened(url: string): void {
+    clearTimeout(this.attemptTimer);
     this.connectedAt = Date.now();
-    this.complained = false;
-    this.log.info('uplink connected', { event: 'uplink-connected' });
+    this.log.info('uplink connected', { event: 'uplink-connected', server: new URL(url).host });
     this.emit('connected');
+  }
+
+  private fullListArrived(data: unknown): void {
+    this.listArrived(data, (agents) => this.emit('fullList', agents));
+    this.loggedIn = true;
+    this.complained = false;
+    this.attempts.loggedIn();
+    this.emit('loggedIn');
   }
 
   private failed(socket: Socket, error: Error): void {
     if (!this.complained) this.log.warn(`the server cannot be reached or refuses the login: ${error.message}`);
     this.complained = true;
     this.emit('failed');
-    this.reconnectIfNeeded(socket);
+    this.again(socket);
   }
 
   private closed(socket: Socket, reason: string): void {
-    this.log.warn('uplink disconnected', { event: 'uplink-disconnected', reason });
+    if (this.connectedAt === undefined) return this.failed(socket, new Error(reason));
+    if (!this.complained) this.log.warn('uplink disconnected', { event: 'uplink-disconnected', reason });
+    this.complained = !this.loggedIn; // a deployed server lets a bad token in and drops it, again and again
+    this.loggedIn = false;
     this.emit('disconnected', Date.now() - this.connectedAt);
-    if (reason !== 'io client disconnect') this.reconnectIfNeeded(socket);
+    this.again(socket);
   }
 
-  /** The client tries again by itself, except when the server refused the login or dropped the socket. */
-  private reconnectIfNeeded(socket: Socket): void {
-    if (socket.active) return;
-    const { reconnectDelayMs, reconnectDelayMaxMs } = this.config.uplink;
-    const wait = reconnectDelayMs + Math.random() * Math.max(0, reconnectDelayMaxMs - reconnectDelayMs) * 0.5;
+  private again(socket: Socket): void {
+    clearTimeout(this.attemptTimer);
+    socket.disconnect(); // an attempt that was given up must not end in a second connection
+    if (this.stopped) return;
+    const wait = this.returnAt === undefined ? this.attempts.waitMs() : Math.max(0, this.returnAt - Date.now());
+    this.returnAt = undefined;
     clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(() => socket.connect(), wait);
+    this.retryTimer = setTimeout(() => this.start(), wait);
+  }
+
+  /** The server goes: nothing new is sent to it, what is under way ends, then the next one is asked. */
+  private async leave(socket: Socket, notice: unknown): Promise<void> {
+    if (this.returnAt !== undefined) return;
+    const asked = (notice as { reconnectAfterMs?: unknown } | null | undefined)?.reconnectAfterMs;
+    const wait = typeof asked === 'number' && asked >= 0 ? Math.min(asked, LEAVE_MAX_MS) : this.attempts.waitMs();
+    this.returnAt = Date.now() + wait;
+    this.log.info('the server leaves', { event: 'server-leaving', reconnectAfterMs: Math.round(wait) });
+    this.emit('leaving');
+    await Promise.all([this.sending.settled(LEAVE_GRACE_MS), this.answering.settled(LEAVE_GRACE_MS)]);
+    socket.disconnect();
   }
 
   private listArrived(data: unknown, take: (agents: PartialRecord[]) => void): void {
@@ -141,8 +226,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   }
 
   private take(message: unknown, ack: unknown): void {
-    const answering = this.answer(message, ack).finally(() => this.underWay.delete(answering));
-    this.underWay.add(answering);
+    if (!this.stopped) this.answering.add(this.answer(message, ack));
   }
 
   private async answer(message: unknown, ack: unknown): Promise<void> {

@@ -3,21 +3,25 @@ import type { ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { countRequests } from '../../lib/http/count-requests';
-import { operationsRoute, type HealthPart, type HealthyService } from '../../lib/http/operations-route';
+import { operationsRoute, sendJson, type HealthPart, type HealthyService } from '../../lib/http/operations-route';
+import { prefers } from '../../lib/http/prefer';
 import { HttpError } from '../../lib/http/problem';
-import { violationsOf } from '../../lib/protocol/chat-message';
+import type { Posted, PostStatus } from '../../lib/outbox/posts';
+import { violationsOf, type OutgoingMessage } from '../../lib/protocol/chat-message';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
 const BODY_LIMIT = '100kb';
+const RESPOND_ASYNC = 'respond-async';
 const ROUTES = new Set(['/v1/messages', '/v1/health', '/v1/health/live', '/metrics']);
 
 interface ApiService extends HealthyService {
   server: Server;
-  accept(request: JsonRequest): Promise<void>;
+  accept(request: JsonRequest, response: ServerResponse): Promise<void>;
+  tell(id: string, response: ServerResponse): Promise<void>;
 }
 
-type JsonRequest = IncomingMessage & { body?: unknown };
+type JsonRequest = IncomingMessage & { body?: unknown; $params: { id: string } };
 type Next = (error?: unknown) => void;
 
 /** What the chatbot and the operators of the agent see: REST. */
@@ -35,7 +39,10 @@ export function apiService(config: AgentConfig): ServiceSchema {
           mappingPolicy: 'restrict',
           aliases: {
             'POST /messages'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
-              this.accept(request).then(() => response.writeHead(200, { 'content-length': '0' }).end(), next);
+              this.accept(request, response).catch(next);
+            },
+            'GET /messages/:id'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
+              this.tell(request.$params.id, response).catch(next);
             },
           },
         },
@@ -43,7 +50,7 @@ export function apiService(config: AgentConfig): ServiceSchema {
       ],
     },
     methods: {
-      async accept(this: ApiService, request: JsonRequest) {
+      async accept(this: ApiService, request: JsonRequest, response: ServerResponse) {
         if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
           throw new HttpError(415, 'CONTENT_TYPE_UNSUPPORTED', 'The content type must be application/json');
         }
@@ -51,14 +58,29 @@ export function apiService(config: AgentConfig): ServiceSchema {
         if (violations.length > 0) {
           throw new HttpError(400, 'MESSAGE_INVALID', 'The message breaks the rules under "errors"', violations);
         }
-        await this.broker.call('outbox.send', { message: request.body }, { timeout: 0 });
+        const message = request.body as OutgoingMessage;
+        const respondAsync = prefers([request.headers.prefer].flat().join(','), RESPOND_ASYNC);
+        const params = { message, respondAsync };
+        const { status, state } = await this.broker.call<Posted, object>('outbox.post', params, { timeout: 0 });
+        if (respondAsync) response.setHeader('preference-applied', RESPOND_ASYNC);
+        if (status === 200) return void response.writeHead(200, { 'content-length': '0' }).end();
+        response.setHeader('location', `/v1/messages/${message.id}`);
+        sendJson(response, 202, { id: message.id, status: state });
+      },
+
+      async tell(this: ApiService, id: string, response: ServerResponse) {
+        const asked = /^[\da-f-]{36}$/i.test(id);
+        const status = asked && (await this.broker.call<PostStatus | null, object>('outbox.status', { id }));
+        if (status) return sendJson(response, 200, status);
+        throw new HttpError(404, 'MESSAGE_UNKNOWN', 'This agent remembers no message with this id');
       },
 
       async healthParts(this: ApiService): Promise<Record<string, HealthPart>> {
         const { connected, list, known } = await this.broker.call<{ connected: boolean; list: boolean; known: number }>(
           'uplink.status',
         );
-        return { uplink: { ok: connected }, agents: { ok: list, known } };
+        const outbox = await this.broker.call<HealthPart>('outbox.health');
+        return { uplink: { ok: connected }, agents: { ok: list, known }, outbox };
       },
     },
     started(this: ApiService) {

@@ -1,19 +1,26 @@
 import type { Context, ServiceSchema } from 'moleculer';
 import type { AgentRecord, PartialRecord } from '../../lib/agents/agent-record';
+import { ListOnDisk } from '../../lib/agents/list-on-disk';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
+import { messageOf } from '../../lib/errors';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 
-/** Who takes part and with which key, as the server last said. */
+interface DirectoryService extends AgentNodeService {
+  onDisk: ListOnDisk;
+  keep(): void;
+}
+
+/** Who takes part and with which key, as the server last said, before this process included. */
 export function directoryService(config: AgentConfig): ServiceSchema {
-  return defineService<AgentNodeService>({
+  return defineService<DirectoryService>({
     name: 'directory',
     mixins: [agentNodeMixin(config)],
     actions: {
       /** Everybody's id and name. */
       list: {
         visibility: 'public',
-        handler(this: AgentNodeService) {
+        handler(this: DirectoryService) {
           return this.node.directory.list().map(({ id, name }) => ({ id, name }));
         },
       },
@@ -21,8 +28,9 @@ export function directoryService(config: AgentConfig): ServiceSchema {
       replace: {
         visibility: 'public',
         params: { agents: 'array' },
-        handler(this: AgentNodeService, ctx: Context<{ agents: AgentRecord[] }>) {
+        handler(this: DirectoryService, ctx: Context<{ agents: AgentRecord[] }>) {
           const diff = this.node.directory.replace(ctx.params.agents);
+          this.keep();
           this.logger.info('agent list received', { known: this.node.directory.size, removed: diff.removed.length });
         },
       },
@@ -30,12 +38,25 @@ export function directoryService(config: AgentConfig): ServiceSchema {
       patch: {
         visibility: 'public',
         params: { agents: 'array' },
-        handler(this: AgentNodeService, ctx: Context<{ agents: PartialRecord[] }>) {
+        handler(this: DirectoryService, ctx: Context<{ agents: PartialRecord[] }>) {
           const diff = this.node.directory.patch(ctx.params.agents);
           const [added, changed, removed] = [diff.added.length, diff.changed.length, diff.removed.length];
+          this.keep();
           this.logger.info('agent list changed', { known: this.node.directory.size, added, changed, removed });
         },
       },
+    },
+    methods: {
+      /** Not awaited: the list is good whether the disk takes it or not. */
+      keep(this: DirectoryService) {
+        const failed = (error: unknown) => this.logger.warn(`the agent list is not on the disk: ${messageOf(error)}`);
+        this.onDisk.write(this.node.directory.list()).catch(failed);
+      },
+    },
+    started(this: DirectoryService) {
+      this.onDisk = new ListOnDisk(this.node.store);
+      const list = this.onDisk.read();
+      if (list) this.node.directory.replace(list);
     },
   });
 }

@@ -1,34 +1,83 @@
 import type { Context, ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
+import { Outbox } from '../../lib/outbox/outbox';
+import { Posts, type Posted, type PostStatus } from '../../lib/outbox/posts';
+import { sealMessage } from '../../lib/outbox/seal-message';
 import { send } from '../../lib/outbox/send';
+import { SentMemory } from '../../lib/outbox/sent-memory';
 import type { OutgoingMessage } from '../../lib/protocol/chat-message';
 import type { Envelope } from '../../lib/protocol/envelope';
 import type { ServerAck } from '../../lib/protocol/events';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
-/** Messages that leave: sealed, handed to the server, done when it has taken them. */
+interface OutboxService extends AgentNodeService {
+  outbox: Outbox;
+  posts: Posts;
+  transmit(envelope: Envelope, timeoutMs: number): Promise<ServerAck>;
+}
+
+/** Messages that leave: sealed, handed to the server at once or from the disk, done when it has taken them. */
 export function outboxService(config: AgentConfig): ServiceSchema {
-  return defineService<AgentNodeService>({
+  return defineService<OutboxService>({
     name: 'outbox',
     mixins: [agentNodeMixin(config)],
     dependencies: ['uplink'],
     actions: {
-      /** Sends one valid message; throws HttpError. */
-      send: {
+      /** Takes one valid message, to be sent now or with `respondAsync` later; throws HttpError. */
+      post: {
         visibility: 'public',
-        params: { message: 'object' },
+        params: { message: 'object', respondAsync: 'boolean' },
         timeout: 0,
         tracing: false,
-        async handler(this: AgentNodeService, ctx: Context<{ message: OutgoingMessage }>) {
-          const transmit = (envelope: Envelope) =>
-            ctx.call<ServerAck, { envelope: Envelope }>('uplink.send', { envelope }, { timeout: 0 });
-          const uplinkConnected = async () => (await ctx.call<{ connected: boolean }>('uplink.status')).connected;
-          const metrics = metricsOf(this.broker);
-          await send({ ...this.node, transmit, uplinkConnected, metrics, log: this.logger }, ctx.params.message);
+        handler(
+          this: OutboxService,
+          ctx: Context<{ message: OutgoingMessage; respondAsync: boolean }>,
+        ): Promise<Posted> {
+          return this.posts.post(ctx.params.message, ctx.params.respondAsync);
         },
       },
+      /** What is remembered of a message; null for nothing. */
+      status: {
+        visibility: 'public',
+        params: { id: 'string' },
+        handler(this: OutboxService, ctx: Context<{ id: string }>): PostStatus | null {
+          return this.posts.status(ctx.params.id) ?? null;
+        },
+      },
+      /** Whether it takes messages to be sent later, how many wait and for how long, ms. */
+      health: {
+        visibility: 'public',
+        handler(this: OutboxService) {
+          const { ok, waiting, oldestAgeMs } = this.outbox;
+          return { ok, waiting, oldestAgeMs };
+        },
+      },
+    },
+    methods: {
+      transmit(this: OutboxService, envelope: Envelope, timeoutMs: number) {
+        return this.broker.call<ServerAck, object>('uplink.send', { envelope, timeoutMs }, { timeout: 0 });
+      },
+    },
+    started(this: OutboxService) {
+      const { node, logger: log, broker } = this;
+      const { store, uplinkUp: uplink } = node;
+      const metrics = metricsOf(broker);
+      const sent = new SentMemory(store);
+      const transmit = (envelope: Envelope, timeoutMs: number) => this.transmit(envelope, timeoutMs);
+      this.outbox = new Outbox({ store, sent, transmit, uplink, ...config.outbox, metrics, log });
+      const sealing = { ...node, directory: node.directory, log };
+      this.posts = new Posts({
+        sent,
+        log,
+        sendNow: (message) => send({ ...sealing, transmit, uplink, metrics }, message),
+        sendLater: (message, digest) => this.outbox.add(() => sealMessage(sealing, message), digest),
+      });
+      this.outbox.start();
+    },
+    stopped(this: OutboxService) {
+      this.outbox.stop();
     },
   });
 }

@@ -15,6 +15,8 @@ const STOP_GRACE_MS = 12_000;
 
 interface UplinkService extends AgentNodeService {
   client: UplinkClient;
+  listTaken: Promise<void>;
+  loggedIn(): Promise<void>;
   receive(message: unknown): Promise<AgentAck>;
   tell(action: string, params: object): Promise<void>;
 }
@@ -29,23 +31,30 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
       /** Sends an envelope up and answers with the server's ack; throws UPLINK_DOWN, UPLINK_LOST or NO_ANSWER. */
       send: {
         visibility: 'public',
-        params: { envelope: 'object' },
+        params: { envelope: 'object', timeoutMs: 'number' },
         timeout: 0,
         tracing: false,
-        async handler(this: UplinkService, ctx: Context<{ envelope: Envelope }>) {
+        async handler(this: UplinkService, ctx: Context<{ envelope: Envelope; timeoutMs: number }>) {
           metricsOf(this.broker).inc('dmr_socket_events_sent_total', { event: MESSAGE_UP, namespace });
-          return this.client.send(ctx.params.envelope, config.deliveryTimeoutMs);
+          return this.client.send(ctx.params.envelope, ctx.params.timeoutMs);
         },
       },
-      /** Whether the agent can send: connected, and the agent list is there. */
+      /** Whether the agent can send: logged in at a server that stays, and an agent list is there. */
       status: {
         visibility: 'public',
         handler(this: UplinkService) {
-          return { connected: this.client.connected, known: this.node.directory.size, list: this.node.directory.ready };
+          const { uplinkUp, directory } = this.node;
+          return { connected: uplinkUp.open, known: directory.size, list: directory.ready };
         },
       },
     },
     methods: {
+      /** Messages go up once the list that came with the login is in the directory. */
+      async loggedIn(this: UplinkService) {
+        await this.listTaken;
+        if (this.client.ready) this.node.uplinkUp.letThrough();
+      },
+
       async receive(this: UplinkService, message: unknown): Promise<AgentAck> {
         const started = performance.now();
         const metrics = metricsOf(this.broker);
@@ -73,8 +82,12 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
     },
     created(this: UplinkService) {
       this.client = new UplinkClient(config, this.node.privateKey, (message) => this.receive(message), this.logger);
-      this.client.on('fullList', (agents) => void this.tell('directory.replace', { agents }));
+      this.listTaken = Promise.resolve();
+      this.client.on('fullList', (agents) => void (this.listTaken = this.tell('directory.replace', { agents })));
       this.client.on('partialList', (agents) => void this.tell('directory.patch', { agents }));
+      this.client.on('loggedIn', () => void this.loggedIn());
+      this.client.on('leaving', () => this.node.uplinkUp.shut());
+      this.client.on('disconnected', () => this.node.uplinkUp.shut());
       countUplink(this.client, namespace, metricsOf(this.broker));
     },
     dependencies: ['directory', 'inbox'],

@@ -15,12 +15,13 @@ describe('the configuration of an agent', () => {
       agentId: AGENT_A,
       privateKeyPem: privateKey,
       uplink: {
-        url: 'http://server.test:8075',
+        urls: ['http://server.test:8075'],
         namespace: '/v1/dmr-agent-events',
         reconnectDelayMs: 1000,
         reconnectDelayMaxMs: 5000,
       },
       deliveryTimeoutMs: 2000,
+      outbox: { maxMessages: 10_000, maxAgeMs: 86_400_000 },
       chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000 },
       messageBinding: 'prefer',
     });
@@ -30,11 +31,13 @@ describe('the configuration of an agent', () => {
     const env = agentEnv(privateKey, {
       PORT: '0',
       AGENT_ID: AGENT_B,
-      DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/',
+      DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/,http://b.test:1',
       DMR_SERVER_WEBSOCKET_NAMESPACE: '/v2/other',
       WEBSOCKET_RECONNECTION_DELAY: '101',
       WEBSOCKET_RECONNECTION_DELAY_MAX: '102',
       MESSAGE_DELIVERY_TIMEOUT_MS: '103',
+      OUTBOX_MAX_MESSAGES: '105',
+      OUTBOX_MAX_AGE_MS: '106',
       OUTGOING_MESSAGE_ENDPOINT: 'https://bot.test/in?room=1',
       OUTGOING_MESSAGE_TIMEOUT_MS: '104',
       MESSAGE_BINDING: 'require',
@@ -42,8 +45,14 @@ describe('the configuration of an agent', () => {
     expect(loadAgentConfig(env)).toMatchObject({
       port: 0,
       agentId: AGENT_B,
-      uplink: { url: 'wss://other.test', namespace: '/v2/other', reconnectDelayMs: 101, reconnectDelayMaxMs: 102 },
+      uplink: {
+        urls: ['wss://other.test', 'http://b.test:1'],
+        namespace: '/v2/other',
+        reconnectDelayMs: 101,
+        reconnectDelayMaxMs: 102,
+      },
       deliveryTimeoutMs: 103,
+      outbox: { maxMessages: 105, maxAgeMs: 106 },
       chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
       messageBinding: 'require',
     });

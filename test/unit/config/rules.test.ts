@@ -36,6 +36,8 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY', 1, TIMER],
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY_MAX', 1, TIMER],
   ['agent', 'MESSAGE_DELIVERY_TIMEOUT_MS', 1, TIMER],
+  ['agent', 'OUTBOX_MAX_MESSAGES', 1, 1_000_000],
+  ['agent', 'OUTBOX_MAX_AGE_MS', 1, TIMER],
   ['agent', 'OUTGOING_MESSAGE_TIMEOUT_MS', 1, TIMER],
   ['centops', 'PORT', 0, 65535],
   ['chatbot', 'PORT', 0, 65535],
@@ -159,12 +161,16 @@ const CASES: Case[] = [
     'DMR_SERVER_WEBSOCKET_URL',
     {
       takes: [
-        ['http://a', 'http://a'],
-        ['https://a:1/', 'https://a:1'],
-        ['ws://a', 'ws://a'],
-        ['wss://a', 'wss://a'],
+        ['http://a', ['http://a']],
+        ['https://a:1/', ['https://a:1']],
+        ['ws://a', ['ws://a']],
+        ['wss://a', ['wss://a']],
+        ['http://a, wss://b:2/ ,http://[::1]:3', ['http://a', 'wss://b:2', 'http://[::1]:3']],
       ],
-      refuses: ['a:8075', 'http://a/v1/dmr-agent-events', 'http://a//', 'http://a?b', 'amqp://a', 'http://[', 'ws://'],
+      refuses: [
+        ...['a:8075', 'http://a/v1/dmr-agent-events', 'http://a//', 'http://a?b', 'amqp://a', 'http://[', 'ws://'],
+        ...['http://a,', ',http://a', 'http://a http://b', 'http://a,b', 'http://a,,http://b'],
+      ],
     },
   ],
   [
@@ -197,7 +203,7 @@ const CASES: Case[] = [
 ];
 
 describe.each(CASES)('%s %s', (role, name, { takes, refuses }) => {
-  it.each(takes)('takes %j as %j', (text, value) => expect(parse(role, name, text)).toBe(value));
+  it.each(takes)('takes %j as %j', (text, value) => expect(parse(role, name, text)).toStrictEqual(value));
   it.each(refuses)('refuses %j', (text) => expect(parse(role, name, text)).toBeUndefined());
 });
 

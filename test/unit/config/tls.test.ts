@@ -8,7 +8,7 @@ import {
   loadServerConfig,
 } from '../../../lib/config';
 import { makeCertificates } from '../../helpers/certificates';
-import { temporaryFolder } from '../scripts/temporary-folder';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 import { agentEnv, centOpsEnv, chatbotEnv, rsaPair, serverEnv, type Env } from './environments';
 
 const { privateKey, publicKey } = rsaPair();

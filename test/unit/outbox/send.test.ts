@@ -3,6 +3,7 @@ import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
 import { open } from '../../../lib/crypto/open';
 import { RetryableError } from '../../../lib/errors';
+import { Gate } from '../../../lib/gate';
 import { HttpError } from '../../../lib/http/problem';
 import { send, type SendContext } from '../../../lib/outbox/send';
 import type { OutgoingMessage } from '../../../lib/protocol/chat-message';
@@ -29,17 +30,18 @@ beforeEach(() => {
   counted = counting.counted;
   transmitted = [];
   context = {
-    config: { agentId: alpha.id } as AgentConfig,
+    config: { agentId: alpha.id, deliveryTimeoutMs: 300 } as AgentConfig,
     privateKey: createPrivateKey(alpha.privateKeyPem),
     directory,
     transmit: (envelope) => {
       transmitted.push(envelope);
       return Promise.resolve({ status: 'ok' });
     },
-    uplinkConnected: () => Promise.resolve(true),
+    uplink: new Gate(),
     metrics: counting.metrics,
     log,
   };
+  context.uplink.letThrough();
 });
 
 function message(recipientId = beta.id): OutgoingMessage {
@@ -104,9 +106,80 @@ describe('send', () => {
   });
 });
 
+describe('within its time, send', () => {
+  const lost = () => Promise.reject(new RetryableError('UPLINK_LOST', 'lost'));
+  const down = () => Promise.reject(new RetryableError('UPLINK_DOWN', 'down'));
+  const busy = () => Promise.resolve<ServerAck>({ status: 'error', error: 'The broker is away', retryable: true });
+  const ok = () => Promise.resolve<ServerAck>({ status: 'ok' });
+
+  /** Each try is answered by the next of these, the last one for ever. */
+  function script(...answers: (() => Promise<ServerAck>)[]): void {
+    context.transmit = (envelope) => {
+      transmitted.push(envelope);
+      return (answers.length > 1 ? answers.shift()! : answers[0]!)();
+    };
+  }
+
+  it('waits for the uplink', async () => {
+    context.uplink.shut();
+    const done = jest.fn();
+    const sending = send(context, message()).then(done);
+    await new Promise(setImmediate);
+    expect(done).not.toHaveBeenCalled();
+    context.uplink.letThrough();
+    await sending;
+    expect(transmitted).toHaveLength(1);
+  });
+
+  it.each([
+    ['was lost with the connection', lost],
+    ['found no connection', down],
+    ['the server could not take just now', busy],
+  ])('sends the very same envelope again when it %s', async (_what, first) => {
+    script(first, ok);
+    await send(context, message());
+    expect(transmitted).toHaveLength(2);
+    expect(transmitted[1]).toEqual(transmitted[0]);
+    expect(counted).toEqual({ dmr_messages_sent_total: 1 });
+  });
+
+  it.each([
+    ['504: the server may have it', [lost, busy], { status: 504, code: 'UPLINK_LOST' }],
+    ['502 with what the server said', [busy], { status: 502, code: 'SERVER_REFUSED' }],
+    ['502: nothing was ever sent', [down], { status: 502, code: 'UPLINK_DOWN' }],
+    ['502 with what the server said, though it was gone in between', [busy, down], { code: 'SERVER_REFUSED' }],
+  ])('tries until the time is over, and never longer, and says %s', async (_what, answers, expected) => {
+    script(...answers);
+    const started = performance.now();
+    expect(await failureOf(message())).toMatchObject(expected);
+    const took = performance.now() - started;
+    expect(took).toBeGreaterThanOrEqual(290);
+    expect(took).toBeLessThan(450);
+    expect(transmitted.length).toBeGreaterThan(1);
+    expect(transmitted.length).toBeLessThan(8);
+  });
+
+  it('gives a try no more than the time that is left', async () => {
+    const waits: number[] = [];
+    context.transmit = (_envelope, timeoutMs) => {
+      waits.push(timeoutMs);
+      return waits.length > 1 ? ok() : lost();
+    };
+    await send(context, message());
+    expect(waits[0]).toBeLessThanOrEqual(300);
+    expect(waits[1]).toBeLessThanOrEqual(200);
+  });
+
+  it('does not try again what is refused for good', async () => {
+    script(() => Promise.resolve({ status: 'error', error: 'no', retryable: false }), ok);
+    expect(await failureOf(message())).toMatchObject({ status: 502, code: 'SERVER_REFUSED' });
+    expect(transmitted).toHaveLength(1);
+  });
+});
+
 describe('send fails', () => {
   it('with 502 while the uplink is down, before anything is sealed', async () => {
-    context.uplinkConnected = () => Promise.resolve(false);
+    context.uplink.shut();
     expect(await failureOf(message(randomUUID()))).toMatchObject({ status: 502, code: 'UPLINK_DOWN' });
     expect(transmitted).toEqual([]);
   });

@@ -38,7 +38,7 @@ async function startServer(options: Partial<DeployedServerOptions> = {}): Promis
 
 /** A client of alpha's, and every list it was told of. */
 function makeClient(url: string, onMessage: MessageListener = () => Promise.resolve(OK)) {
-  const uplink = { url, namespace: NAMESPACE, reconnectDelayMs: 20, reconnectDelayMaxMs: 40 };
+  const uplink = { urls: [url], namespace: NAMESPACE, reconnectDelayMs: 20, reconnectDelayMaxMs: 40 };
   const client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, key, onMessage, log);
   const lists: unknown[] = [];
   client.on('fullList', (list) => lists.push(list));
@@ -140,7 +140,7 @@ describe('the login', () => {
       tokens.push(socket.handshake.auth.token);
       next(new Error('there is none'));
     });
-    const uplink = { url, namespace: NAMESPACE, reconnectDelayMs: 5, reconnectDelayMaxMs: 5 };
+    const uplink = { urls: [url], namespace: NAMESPACE, reconnectDelayMs: 5, reconnectDelayMaxMs: 5 };
     const config = { agentId: alpha.id, uplink } as AgentConfig;
     const signsNothing = generateKeyPairSync('ed25519').privateKey;
     const client = new UplinkClient(config, signsNothing, () => Promise.resolve(OK), log);

@@ -1,0 +1,195 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '../amqp/backoff';
+import { messageOf, RetryableError } from '../errors';
+import type { Gate } from '../gate';
+import { HttpError } from '../http/problem';
+import type { Log } from '../log';
+import type { Envelope } from '../protocol/envelope';
+import type { AgentStore } from '../store/agent-store';
+import type { Metrics } from '../telemetry/metrics';
+import { attempt, type Transmit } from './attempt';
+import { OutboxStore, type Waiting } from './outbox-store';
+import type { SentMemory } from './sent-memory';
+
+export interface OutboxContext {
+  store: AgentStore;
+  sent: SentMemory;
+  transmit: Transmit;
+  /** Open while messages can go up. */
+  uplink: Gate;
+  /** How many messages may wait. */
+  maxMessages: number;
+  /** How long one may wait, ms. */
+  maxAgeMs: number;
+  metrics: Metrics;
+  log: Log;
+}
+
+/** Why a message will not be sent any more; a label of a metric. */
+type FailureCode = 'EXPIRED' | 'REFUSED' | 'UNREADABLE';
+
+/** Nobody waits for the answer, so the server may take its time: longer than for its broker's confirm, ms. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** Before the next try after a refusal for now, or none, ms; doubles with each. */
+const [RETRY_MS, RETRY_MAX_MS] = [500, 30_000];
+/** Before the next try after a lost connection, ms: the uplink itself is waited for. */
+const LOST_PAUSE_MS = 100;
+/** Before what could not be written is written again, ms. */
+const REWRITE_MS = 5000;
+
+/**
+ * Sealed messages that wait on the disk for the server. They go up one after the other for each recipient, in the order
+ * they were added; recipients do not wait for each other. What has not been seen to arrive is sent again with the same
+ * id, by the next process if need be.
+ */
+export class Outbox {
+  private readonly lanes = new Map<string, Waiting[]>();
+  private readonly files: OutboxStore;
+  private readonly end = new AbortController();
+  private count = 0;
+  private writable = true;
+
+  /** Throws RetryableError STORAGE_FAILED. */
+  constructor(private readonly context: OutboxContext) {
+    this.files = new OutboxStore(context.store, context.sent);
+  }
+
+  /** Takes up what an earlier process has left. */
+  start(): void {
+    for (const item of this.files.load()) this.enqueue(item);
+    this.counted(this.lanesSize());
+    if (this.count > 0) this.context.log.info('messages wait in the outbox', { waiting: this.count });
+  }
+
+  /** Ends the sending; what waits stays on the disk. */
+  stop(): void {
+    this.end.abort();
+  }
+
+  /** Whether it takes messages: it is not full, and the disk took the last write. */
+  get ok(): boolean {
+    return this.writable && this.count < this.context.maxMessages;
+  }
+
+  get waiting(): number {
+    return this.count;
+  }
+
+  /** How long the oldest has waited, ms; 0 when none does. */
+  get oldestAgeMs(): number {
+    const heads = [...this.lanes.values()].flatMap(([head]) => (head ? [head.at] : []));
+    return heads.length > 0 ? Math.max(0, Date.now() - Math.min(...heads)) : 0;
+  }
+
+  /**
+   * Puts what `seal` makes at the end of its recipient's lane; resolves when it is on the disk. Throws HttpError 503
+   * OUTBOX_FULL, what `seal` throws, RetryableError STORAGE_FAILED.
+   */
+  async add(seal: () => Promise<Envelope>, digest: string): Promise<void> {
+    if (this.count >= this.context.maxMessages) {
+      const why = `${this.count} messages wait for the DMR server already, send it again later`;
+      throw new HttpError(503, 'OUTBOX_FULL', why, undefined, 30);
+    }
+    this.counted(1); // before the first wait, so that many at once cannot pass the limit together
+    try {
+      const item = await this.files.add(await seal(), digest);
+      this.enqueue(item);
+      this.writable = true;
+    } catch (error) {
+      this.counted(-1);
+      if (error instanceof RetryableError) this.writable = false;
+      throw error;
+    }
+    // Should this fail, the message goes out all the same, and the caller's retry finds it.
+    await this.context.store.flushed();
+  }
+
+  private enqueue(item: Waiting): void {
+    const lane = this.lanes.get(item.recipientId);
+    if (lane) return void lane.push(item);
+    const started = [item];
+    this.lanes.set(item.recipientId, started);
+    void this.run(item.recipientId, started);
+  }
+
+  private async run(recipientId: string, lane: Waiting[]): Promise<void> {
+    for (let head = lane[0]; head; head = lane[0]) {
+      await this.handUp(head);
+      if (this.end.signal.aborted) return;
+      lane.shift();
+      this.counted(-1);
+    }
+    this.lanes.delete(recipientId);
+  }
+
+  /** Resolves when the message has left, has failed for good, or the sending has ended. */
+  private async handUp(item: Waiting): Promise<void> {
+    for (let failed = 0; !this.end.signal.aborted;) {
+      const left = item.at + this.context.maxAgeMs - Date.now();
+      if (left <= 0) return this.fail(item, 'EXPIRED', `no server took it within ${this.context.maxAgeMs} ms`);
+      if (!(await this.context.uplink.passed(left, this.end.signal))) continue;
+      const outcome = await this.tryOnce(item);
+      if (outcome === 'done') return;
+      failed = outcome === 'later' ? failed + 1 : 0;
+      const pause = outcome === 'later' ? backoffMs(failed, RETRY_MS, RETRY_MAX_MS) : LOST_PAUSE_MS;
+      await this.pause(Math.min(pause, left));
+    }
+  }
+
+  private async tryOnce(item: Waiting): Promise<'done' | 'later' | 'lost'> {
+    try {
+      const envelope = this.files.envelope(item);
+      if (!envelope) return (this.fail(item, 'UNREADABLE', 'it cannot be read from the disk'), 'done');
+      const tried = await attempt(this.context.transmit, envelope, ANSWER_TIMEOUT_MS);
+      if (tried.result === 'taken') return (this.taken(item), 'done');
+      if (tried.result !== 'refused') return tried.error.code === 'NO_ANSWER' ? 'later' : 'lost';
+      return tried.final ? (this.fail(item, 'REFUSED', tried.why), 'done') : 'later';
+    } catch (error) {
+      this.context.log.error(`a message of the outbox could not be sent: ${messageOf(error)}`, idsOf(item));
+      return 'later';
+    }
+  }
+
+  private taken(item: Waiting): void {
+    this.context.metrics.inc('dmr_messages_sent_total');
+    this.context.log.debug('message taken by the server', { event: 'taken', ...idsOf(item) });
+    void this.settle(() => this.files.settle(item, 'sent'));
+  }
+
+  private fail(item: Waiting, code: FailureCode, why: string): void {
+    this.context.metrics.inc('dmr_outbox_failed_total', { code });
+    this.context.log.warn('a message of the outbox will not be sent', { event: 'outbox-failed', code, ...idsOf(item) });
+    void this.settle(() => this.files.settle(item, 'failed', `${code}: ${why}`));
+  }
+
+  /** Beside the sending: until it is written, a restart sends the message again, and its recipient drops the copy. */
+  private async settle(write: () => Promise<void>): Promise<void> {
+    for (let complained = false; ; complained = true) {
+      try {
+        await write();
+        this.writable = true;
+        return;
+      } catch (error) {
+        this.writable = false;
+        if (this.end.signal.aborted) return;
+        if (!complained) this.context.log.error(`the outbox could not be written: ${messageOf(error)}`);
+        await this.pause(REWRITE_MS);
+      }
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.end.signal, ref: false }).catch(() => undefined); // the end is looked for
+  }
+
+  private counted(change: number): void {
+    this.count += change;
+    this.context.metrics.set('dmr_outbox_messages', this.count);
+  }
+
+  private lanesSize(): number {
+    return [...this.lanes.values()].reduce((sum, lane) => sum + lane.length, 0);
+  }
+}
+
+const idsOf = ({ id, recipientId }: Waiting) => ({ messageId: id, recipientId });

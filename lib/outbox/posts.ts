@@ -1,0 +1,145 @@
+import { HttpError } from '../http/problem';
+import { messageOf, RetryableError } from '../errors';
+import type { Log } from '../log';
+import type { OutgoingMessage } from '../protocol/chat-message';
+import { digestOf, type SentMemory, type SentState } from './sent-memory';
+
+/** What a chatbot is told: 200 the server took it, 202 it is safe here and will be sent. */
+export interface Posted {
+  status: 200 | 202;
+  state: SentState;
+}
+
+/** What this agent remembers of a message. */
+export interface PostStatus {
+  id: string;
+  status: SentState;
+  reason?: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+export interface PostsContext {
+  sent: SentMemory;
+  /** Sends within the deadline; throws HttpError. */
+  sendNow: (message: OutgoingMessage) => Promise<void>;
+  /** Puts it on the disk to be sent; throws HttpError, RetryableError STORAGE_FAILED. */
+  sendLater: (message: OutgoingMessage, digest: string) => Promise<void>;
+  log: Log;
+}
+
+/** Each holds a message of up to 100 kB and a socket of a chatbot. */
+const MAX_AT_ONCE = 1000;
+
+/**
+ * What a chatbot posts, told apart by id: a retry joins the one under way or hears what became of the first, and is
+ * sent again only where nobody knows.
+ */
+export class Posts {
+  private readonly underWay = new Map<string, { digest: string; since: number; answer: Promise<Posted> }>();
+  private sending = 0;
+  private complained = false;
+
+  constructor(private readonly context: PostsContext) {}
+
+  /** Throws HttpError: 409 ID_REUSED, 503 BUSY, and what sending throws. */
+  async post(message: OutgoingMessage, respondAsync: boolean): Promise<Posted> {
+    const { id } = message;
+    const digest = digestOf(message);
+    const current = this.underWay.get(id);
+    if (current) {
+      sameOrThrow(current.digest, digest);
+      const { state } = await current.answer;
+      return answered(state, respondAsync);
+    }
+    const known = this.remembered(id);
+    if (known) sameOrThrow(known.digest, digest);
+    if (known?.state === 'sent' || known?.state === 'waiting') return answered(known.state, respondAsync);
+    const answer = respondAsync ? this.later(message, digest) : this.now(message, digest);
+    this.underWay.set(id, { digest, since: Date.now(), answer });
+    return answer;
+  }
+
+  /** Undefined for an id that this agent knows nothing of. */
+  status(id: string): PostStatus | undefined {
+    const current = this.underWay.get(id);
+    if (current) return { id, status: 'waiting', since: new Date(current.since).toISOString() };
+    const known = this.remembered(id);
+    if (!known) return undefined;
+    const { state, since, reason } = known;
+    return { id, status: state, ...(reason !== undefined && { reason }), since: new Date(since).toISOString() };
+  }
+
+  private async later(message: OutgoingMessage, digest: string): Promise<Posted> {
+    try {
+      await this.context.sendLater(message, digest);
+      return { status: 202, state: 'waiting' };
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      throw new HttpError(503, error.code, error.message, undefined, 5);
+    } finally {
+      this.underWay.delete(message.id);
+    }
+  }
+
+  private async now(message: OutgoingMessage, digest: string): Promise<Posted> {
+    try {
+      await this.limited(message);
+    } catch (error) {
+      this.underWay.delete(message.id);
+      // Whatever else went wrong, the server has not taken it: the id may be used as if nothing had been.
+      if (error instanceof HttpError && error.status === 504) void this.remember(message.id, digest, 'unknown');
+      throw error;
+    }
+    // Not awaited: a slow disk must not turn a message that was taken into one that was late.
+    void this.remember(message.id, digest, 'sent').finally(() => this.underWay.delete(message.id));
+    return { status: 200, state: 'sent' };
+  }
+
+  private async limited(message: OutgoingMessage): Promise<void> {
+    if (this.sending >= MAX_AT_ONCE) {
+      throw new HttpError(503, 'BUSY', `${MAX_AT_ONCE} messages are being sent, send it again later`, undefined, 1);
+    }
+    this.sending += 1;
+    try {
+      await this.context.sendNow(message);
+    } finally {
+      this.sending -= 1;
+    }
+  }
+
+  private remembered(id: string) {
+    try {
+      return this.context.sent.get(id);
+    } catch (error) {
+      return this.complain(error);
+    }
+  }
+
+  private async remember(id: string, digest: string, state: SentState): Promise<void> {
+    try {
+      await this.context.sent.remember(id, { digest, state, since: Date.now() });
+      this.complained = false;
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  /** A message can be sent without being remembered; a retry of it is then sent again, and its recipient drops it. */
+  private complain(error: unknown): undefined {
+    if (!this.complained) {
+      this.context.log.error(`what was sent cannot be remembered, retries are sent again: ${messageOf(error)}`);
+    }
+    this.complained = true;
+    return undefined;
+  }
+}
+
+function answered(state: SentState, respondAsync: boolean): Posted {
+  return { status: state === 'sent' && !respondAsync ? 200 : 202, state };
+}
+
+function sameOrThrow(known: string, now: string): void {
+  if (known === now) return;
+  throw new HttpError(409, 'ID_REUSED', 'Another message was posted under this id; a new message needs a new id');
+}

@@ -1,0 +1,45 @@
+import type { KeyObject } from 'node:crypto';
+import type { AgentDirectory } from '../agents/directory';
+import type { AgentConfig } from '../config/types';
+import { seal } from '../crypto/seal';
+import { messageOf } from '../errors';
+import { HttpError } from '../http/problem';
+import type { Log } from '../log';
+import type { OutgoingMessage } from '../protocol/chat-message';
+import type { Envelope } from '../protocol/envelope';
+
+export interface SealContext {
+  config: AgentConfig;
+  privateKey: KeyObject;
+  directory: AgentDirectory;
+  log: Log;
+}
+
+/**
+ * The envelope of a chatbot's message, sealed for its recipient. Throws HttpError: 404 unknown recipient, 502 a listed
+ * key that is none, 503 no agent list yet.
+ */
+export async function sealMessage(context: SealContext, message: OutgoingMessage): Promise<Envelope> {
+  const { config, directory, privateKey, log } = context;
+  const { id, recipientId, timestamp, type } = message;
+  const recipientKey = keyOfRecipient(directory, recipientId);
+  const binding = { messageId: id, senderId: config.agentId, recipientId };
+  const payload = await seal(message.payload, binding, privateKey, recipientKey);
+  log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
+  return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
+}
+
+function keyOfRecipient(directory: AgentDirectory, recipientId: string): KeyObject {
+  if (!directory.ready) throw new HttpError(503, 'AGENT_LIST_MISSING', 'The agent list is still under way, try again');
+  if (directory.get(recipientId)) return usableKey(directory, recipientId);
+  throw new HttpError(404, 'RECIPIENT_UNKNOWN', `No agent with the id ${recipientId} takes part`);
+}
+
+function usableKey(directory: AgentDirectory, recipientId: string): KeyObject {
+  try {
+    return directory.keyOf(recipientId) as KeyObject;
+  } catch (error) {
+    const why = `CentOps lists no usable key for agent ${recipientId}, its organisation must mend that`;
+    throw new HttpError(502, 'RECIPIENT_KEY_INVALID', `${why}: ${messageOf(error)}`);
+  }
+}
