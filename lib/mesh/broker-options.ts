@@ -9,6 +9,9 @@ import { transporterGuard } from './transporter-guard';
 const REQUEST_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_S = 10;
+/** How often the nodes of the mesh hear of each other, and after how long a silence one is taken for gone, s. */
+const MESH_HEARTBEAT_S = 3;
+const MESH_SILENCE_S = 10;
 const STOP_TIMEOUT_MS = 10_000;
 /** Errors of calls that reached no handler. */
 const NEVER_LEFT = new Set(['BrokerDisconnectedError', 'RequestRejectedError']);
@@ -38,6 +41,9 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
 export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: AmqpConfig }): BrokerOptions {
   return {
     ...common(role, config),
+    // A login waits for a node that does not answer until the mesh has forgotten it.
+    heartbeatInterval: MESH_HEARTBEAT_S,
+    heartbeatTimeout: MESH_SILENCE_S,
     transporter: {
       type: 'AMQP',
       options: {

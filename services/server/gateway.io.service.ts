@@ -1,4 +1,4 @@
-import type { Context, ServiceSchema } from 'moleculer';
+import type { Context, ServiceActionsSchema, ServiceSchema } from 'moleculer';
 import type { Namespace } from 'socket.io';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
@@ -33,53 +33,55 @@ const messageUp = {
   },
 };
 
+const actions: ServiceActionsSchema = {
+  /** The agents connected to this node. */
+  sessions: {
+    visibility: 'public',
+    handler(this: GatewayService) {
+      return this.gateway.list();
+    },
+  },
+  /** Gives way to a login on another node: answers when the agent's queue is no longer consumed here, or is kept. */
+  drop: {
+    visibility: 'public',
+    params: loginParams,
+    handler(this: GatewayService, ctx: Context<Login>) {
+      return this.gateway.sessions.yieldTo(ctx.params);
+    },
+  },
+  /** The agents of these logins, of a node that was out of reach, whose login here is newer; an older one ends. */
+  compare: {
+    visibility: 'public',
+    params: { logins: { type: 'array', items: { type: 'object', props: loginParams } } },
+    handler(this: GatewayService, ctx: Context<{ logins: Login[] }>) {
+      return this.gateway.sessions.compare(ctx.params.logins);
+    },
+  },
+  /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */
+  pause: {
+    visibility: 'public',
+    params: { agentId: 'uuid' },
+    handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+      return this.nodeRouter.consumers.pause(ctx.params.agentId);
+    },
+  },
+  /** Consumes it again. */
+  resume: {
+    visibility: 'public',
+    params: { agentId: 'uuid' },
+    async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+      await this.nodeRouter.consumers.resume(ctx.params.agentId);
+    },
+  },
+};
+
 /** The door of the mesh: agents log in here, messages go up and down; also the node's health and metrics over HTTP. */
 export function gatewayService(config: ServerConfig): ServiceSchema {
   return defineService<GatewayService>({
     name: 'gateway.io',
     mixins: [httpMixin, socketServerMixin(config, messageUp), nodeRouterMixin(config)],
     settings: { port: config.port, routes: [operationsRoute()] },
-    actions: {
-      /** The agents connected to this node. */
-      sessions: {
-        visibility: 'public',
-        handler(this: GatewayService) {
-          return this.gateway.list();
-        },
-      },
-      /** Gives way to a login on another node: answers when the agent's queue is no longer consumed here, or is kept. */
-      drop: {
-        visibility: 'public',
-        params: loginParams,
-        handler(this: GatewayService, ctx: Context<Login>) {
-          return this.gateway.sessions.yieldTo(ctx.params);
-        },
-      },
-      /** The agents of these logins, of a node that was out of reach, whose login here is newer; an older one ends. */
-      compare: {
-        visibility: 'public',
-        params: { logins: { type: 'array', items: { type: 'object', props: loginParams } } },
-        handler(this: GatewayService, ctx: Context<{ logins: Login[] }>) {
-          return this.gateway.sessions.compare(ctx.params.logins);
-        },
-      },
-      /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */
-      pause: {
-        visibility: 'public',
-        params: { agentId: 'uuid' },
-        handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          return this.nodeRouter.consumers.pause(ctx.params.agentId);
-        },
-      },
-      /** Consumes it again. */
-      resume: {
-        visibility: 'public',
-        params: { agentId: 'uuid' },
-        async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          await this.nodeRouter.consumers.resume(ctx.params.agentId);
-        },
-      },
-    },
+    actions,
     events: {
       /** A node that was out of reach was not asked to give way to the logins of that time. */
       '$node.connected': {
