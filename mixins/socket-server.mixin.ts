@@ -1,12 +1,14 @@
 import SocketIOService from 'moleculer-io';
 import type { Service, ServiceSchema } from 'moleculer';
-import type { Server, Socket } from 'socket.io';
+import type { Server, ServerOptions, Socket } from 'socket.io';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
 
 export interface SocketServerService extends Service {
   io: Server;
 }
+
+const OVERSIZE_BYTES = 65_536;
 
 type Handler = (this: Socket & { $service: Service }, message: unknown, ack: unknown) => void;
 
@@ -25,6 +27,11 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
             // A recovered socket is a new login: its token is checked again.
             skipMiddlewares: false,
           },
+          pingInterval: config.socket.pingIntervalMs,
+          pingTimeout: config.socket.pingTimeoutMs,
+          connectTimeout: config.socket.loginTimeoutMs,
+          // An envelope somewhat too large gets an answer; the connection of one beyond this is closed.
+          maxHttpBufferSize: config.limits.messageBytes + OVERSIZE_BYTES,
         },
         namespaces: { [config.socket.namespace]: { authorization: true, events } },
       },
@@ -37,6 +44,16 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
     },
     started(this: SocketServerService) {
       this.io.of('/').use((_socket, next) => next(new Error('unknown namespace')));
+      limitStrangers(this.io, config);
     },
   });
+}
+
+/** Refuses new connections while too many are open that did not log in; each of them ends by itself. */
+function limitStrangers(io: Server, { socket }: ServerConfig): void {
+  const { sockets } = io.of(socket.namespace);
+  const { opts } = io.engine as { opts: Partial<ServerOptions> };
+  opts.allowRequest = (_request, decide) => {
+    decide(null, io.engine.clientsCount - sockets.size < socket.maxStrangers);
+  };
 }

@@ -6,6 +6,7 @@ import type { Log } from '../log';
 import { backoffMs } from './backoff';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
+import { within } from './within';
 
 /** What becomes of a delivered message: `ack` takes it out of the queue, `keep` gives it back to whoever consumes next. */
 export type Settlement = 'ack' | 'keep';
@@ -26,6 +27,7 @@ export interface ConsumerOptions {
 }
 
 const RETRY_BASE_MS = 250;
+const CANCEL_TIMEOUT_MS = 2000;
 const RETRY_MAX_MS = 5000;
 const SETUP_WAIT_MS = 3000;
 
@@ -40,6 +42,7 @@ export class QueueConsumer {
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private closed = false;
+  private tag: string | undefined;
   private setup: Promise<void> = Promise.resolve();
   private readonly onOpen = () => this.restart();
 
@@ -57,6 +60,22 @@ export class QueueConsumer {
     this.connection.on('open', this.onOpen);
     this.restart();
     await this.setup;
+  }
+
+  /**
+   * Takes no further message; what is in flight can still be settled on its channel. `close` comes after it, and hands
+   * the rest back: a cancelled consumer keeps what it has not acknowledged.
+   */
+  async quiesce(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.connection.off('open', this.onOpen);
+    await this.setup;
+    const { channel, tag } = this;
+    if (!channel || tag === undefined) return;
+    // A broker that does not answer must not hold up a node that leaves; a lost channel consumes no more anyway.
+    const cancelling = (async () => channel.cancel(tag))();
+    await within(cancelling, CANCEL_TIMEOUT_MS, 'RabbitMQ cancels no consumer').catch(() => undefined);
   }
 
   /** Hands what is in flight back to the queue and ends. */
@@ -87,7 +106,8 @@ export class QueueConsumer {
       this.adopt(channel);
       if (this.closed) return this.giveUp();
       await channel.prefetch(this.options.prefetch);
-      await channel.consume(this.options.queue, (message) => this.take(channel, message));
+      const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
+      this.tag = consumerTag;
       this.failures = 0;
     } catch (error) {
       this.giveUp();

@@ -16,6 +16,17 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
       maxDisconnectionMs: values.WEB_SOCKET_MAX_DISCONNECTION_DURATION,
       tokenMaxAgeMs: values.AGENT_TOKEN_MAX_AGE,
       listGraceMs: values.AGENT_LIST_GRACE_MS,
+      pingIntervalMs: values.WEB_SOCKET_PING_INTERVAL_MS,
+      pingTimeoutMs: values.WEB_SOCKET_PING_TIMEOUT_MS,
+      loginTimeoutMs: values.WEB_SOCKET_LOGIN_TIMEOUT_MS,
+      maxStrangers: values.WEB_SOCKET_MAX_STRANGERS,
+      drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    },
+    limits: {
+      perSecond: values.AGENT_RATE_LIMIT,
+      inFlight: values.AGENT_MAX_IN_FLIGHT,
+      messageBytes: values.MESSAGE_MAX_BYTES,
+      failuresPerSecond: values.VALIDATION_FAILURES_RATE_LIMIT,
     },
     amqp: amqpConfig(values),
     ttl: {

@@ -23,6 +23,31 @@ const SOCKET_VARIABLES = {
     rule: milliseconds(0),
     default: '200',
   },
+  WEB_SOCKET_PING_INTERVAL_MS: {
+    doc: 'Interval of the heartbeats that the server sends over each socket, ms.',
+    rule: milliseconds(),
+    default: '10000',
+  },
+  WEB_SOCKET_PING_TIMEOUT_MS: {
+    doc: 'Wait for the answer to a heartbeat, ms; interval and wait together notice a peer that is gone.',
+    rule: milliseconds(),
+    default: '8000',
+  },
+  WEB_SOCKET_LOGIN_TIMEOUT_MS: {
+    doc: 'How long a connection may stay open without a login, ms.',
+    rule: milliseconds(),
+    default: '10000',
+  },
+  WEB_SOCKET_MAX_STRANGERS: {
+    doc: 'Connections without a login that one node holds at the same time.',
+    rule: whole(1, 65535),
+    default: '1000',
+  },
+  DRAIN_TIMEOUT_MS: {
+    doc: 'How long a node that was asked to stop waits for what is under way on its sockets, ms.',
+    rule: milliseconds(0),
+    default: '15000',
+  },
 } as const satisfies Variables;
 
 const CENTOPS_VARIABLES = {
@@ -103,6 +128,29 @@ const DELIVERY_VARIABLES = {
   },
 } as const satisfies Variables;
 
+const LIMIT_VARIABLES = {
+  AGENT_RATE_LIMIT: {
+    doc: 'Messages a second that one agent may send, with bursts of twice as many; 0 sets no limit.',
+    rule: whole(0, 1_000_000),
+    default: '2000',
+  },
+  AGENT_MAX_IN_FLIGHT: {
+    doc: 'Messages of one agent that wait for their confirm at the same time; beyond it its socket is not read.',
+    rule: whole(1, 1_000_000),
+    default: '1000',
+  },
+  MESSAGE_MAX_BYTES: {
+    doc: 'Size of the largest envelope that is accepted, bytes.',
+    rule: whole(1000, 15_000_000),
+    default: '1000000',
+  },
+  VALIDATION_FAILURES_RATE_LIMIT: {
+    doc: "One agent's refused messages a second that are kept in validation-failures, with bursts of ten times as many.",
+    rule: whole(1, 1_000_000),
+    default: '10',
+  },
+} as const satisfies Variables;
+
 /** Read by a server node. */
 export const SERVER_VARIABLES = {
   PORT: { doc: 'HTTP and WebSocket port; 0 takes any free one.', rule: whole(0, 65535), default: '8075' },
@@ -112,4 +160,5 @@ export const SERVER_VARIABLES = {
   ...AMQP_VARIABLES,
   ...QUEUE_VARIABLES,
   ...DELIVERY_VARIABLES,
+  ...LIMIT_VARIABLES,
 } as const satisfies Variables;

@@ -55,6 +55,18 @@ export interface DeliveryConfig {
   prefetch: number;
 }
 
+/** What one agent may ask of a server node. */
+export interface LimitsConfig {
+  /** Messages up a second; 0 for no limit. */
+  perSecond: number;
+  /** Messages up that wait for their confirm at the same time. */
+  inFlight: number;
+  /** Largest envelope. */
+  messageBytes: number;
+  /** Refused messages a second that are kept in validation-failures. */
+  failuresPerSecond: number;
+}
+
 export interface CentOpsConfig {
   url: string;
   /** Cron pattern with 5 or 6 fields. */
@@ -75,7 +87,17 @@ export interface ServerConfig extends NodeConfig {
     tokenMaxAgeMs: number;
     /** Pause between the agent list and the first message down, ms. */
     listGraceMs: number;
+    /** Heartbeats of each socket, and the wait for their answer, ms. */
+    pingIntervalMs: number;
+    pingTimeoutMs: number;
+    /** A connection without a login is closed after this, ms. */
+    loginTimeoutMs: number;
+    /** Connections without a login at the same time. */
+    maxStrangers: number;
+    /** A node that leaves waits this long at the most for what is under way, ms. */
+    drainTimeoutMs: number;
   };
+  limits: LimitsConfig;
   amqp: AmqpConfig;
   ttl: QueueTtlConfig;
   delivery: DeliveryConfig;

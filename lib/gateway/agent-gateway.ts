@@ -1,16 +1,21 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { AgentDiff } from '../agents/agent-record';
+import { within } from '../amqp/within';
 import type { ServerConfig } from '../config/types';
-import { TokenError, verifyToken } from '../crypto/token';
-import { DmrError, messageOf } from '../errors';
+import { messageOf } from '../errors';
 import type { Log } from '../log';
-import { MESSAGE_UP, PARTIAL_LIST } from '../protocol/events';
+import { MESSAGE_UP, PARTIAL_LIST, type ServerAck } from '../protocol/events';
 import type { NodeRouter } from '../router/node-router';
 import type { SessionInfo } from '../router/routes';
+import { Seldom } from '../seldom';
 import { secondsSince, type Metrics } from '../telemetry/metrics';
 import { AgentSession } from './agent-session';
 import { AgentSessions } from './agent-sessions';
-import { listenSpanMs, partialList, tokenOf } from './handshake';
+import { Door } from './door';
+import { farewell, waitUntil } from './farewell';
+import { listenSpanMs, partialList } from './handshake';
+import { Inflow, type Overflow } from './inflow';
+import type { Login, Outcome } from './rivals';
 
 /** A socket whose agent is known: `authorize` says which, and with which key it logged in. */
 export interface AgentSocket extends Socket {
@@ -18,25 +23,38 @@ export interface AgentSocket extends Socket {
 }
 
 const REPEAT_WARNING_MS = 60_000;
-const MAX_REFUSALS = 1000;
+/** For the sockets and consumers that are closed at the deadline, ms. */
+const CLOSING_MS = 2000;
 
 /** What happens on the sockets of one node: login, messages up, lists and messages down. */
 export class AgentGateway {
-  private readonly sessions: AgentSessions;
-  private readonly refusals = new Set<string>();
+  readonly sessions: AgentSessions;
+  private readonly door: Door;
+  private readonly sessionOf = new WeakMap<Socket, AgentSession>();
+  private readonly overflows = new Seldom(REPEAT_WARNING_MS);
+  /** Messages up that are not answered yet, of whichever socket. */
+  private accepting = 0;
+  private left: Promise<void> | undefined;
 
   constructor(
     private readonly config: ServerConfig,
     private readonly router: NodeRouter,
-    dropElsewhere: (agentId: string) => Promise<void>,
+    nodeID: string,
+    takeOver: (login: Login) => Promise<Outcome>,
     private readonly metrics: Metrics,
     private readonly log: Log,
   ) {
-    this.sessions = new AgentSessions(router, config.socket.listGraceMs, dropElsewhere, log);
+    this.sessions = new AgentSessions(router, nodeID, config.socket.listGraceMs, takeOver, log);
+    this.door = new Door(config, router, metrics, log);
   }
 
   get size(): number {
     return this.sessions.size;
+  }
+
+  /** Whether this node was asked to stop and lets nobody in any more. */
+  get isLeaving(): boolean {
+    return this.door.closed;
   }
 
   /** The agents connected to this node. */
@@ -44,34 +62,9 @@ export class AgentGateway {
     return this.sessions.list();
   }
 
-  /** Drops the agent's socket here; resolves when its queue is no longer consumed here, true when there was one. */
-  drop(agentId: string): Promise<boolean> {
-    return this.sessions.drop(agentId);
-  }
-
   /** Finds out which agent this is; what it throws is an error that may be shown to the agent. */
-  async authorize(socket: AgentSocket): Promise<void> {
-    try {
-      const { directory } = this.router;
-      if (!directory.ready) throw new TokenError('the agent list is not there yet, try again');
-      const maxAgeMs = this.config.socket.tokenMaxAgeMs;
-      const agentId = await verifyToken(tokenOf(socket), (id) => directory.keyOf(id), maxAgeMs);
-      socket.data = { agentId, certificate: directory.get(agentId)?.authenticationCertificate };
-    } catch (error) {
-      const [code, text] = error instanceof DmrError ? [error.code, error.message] : ['INTERNAL', 'Login failed'];
-      this.metrics.inc('dmr_socket_errors_total');
-      this.logRefusal(socket, code, messageOf(error));
-      throw Object.assign(new Error(text), { data: { code } });
-    }
-  }
-
-  /** An agent with a wrong key tries for ever: the first refusal of its kind is a warning, those of the next minute not. */
-  private logRefusal(socket: AgentSocket, code: string, why: string): void {
-    const key = `${socket.handshake.address} ${why}`;
-    const level = this.refusals.has(key) ? 'debug' : 'warn';
-    if (this.refusals.size === 0) setTimeout(() => this.refusals.clear(), REPEAT_WARNING_MS).unref();
-    if (this.refusals.size < MAX_REFUSALS) this.refusals.add(key);
-    this.log[level]('login refused', { event: 'login-refused', code, why, address: socket.handshake.address });
+  authorize(socket: AgentSocket): Promise<void> {
+    return this.door.authorize(socket);
   }
 
   /** Takes an authorized socket in. */
@@ -80,8 +73,12 @@ export class AgentGateway {
     // The list may have changed since: whoever left it, or got another key, was not there to be dropped.
     const listed = this.router.directory.get(agentId)?.authenticationCertificate;
     if (listed === undefined || listed !== certificate) return void socket.disconnect(true);
+    if (this.isLeaving) return void socket.conn.close(); // its token was checked before the door closed
     const onSend = (event: string) => this.countSent(event, 1);
-    const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend);
+    const onPause = () => this.metrics.inc('dmr_agents_slowed_total');
+    const inflow = new Inflow(socket, this.config.limits, onPause);
+    const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend, inflow);
+    this.sessionOf.set(socket, session);
     socket.on('disconnect', () => this.disconnected(session));
     socket.on('error', () => this.metrics.inc('dmr_socket_errors_total'));
     this.metrics.inc('dmr_socket_connections_total');
@@ -93,13 +90,14 @@ export class AgentGateway {
   /** A message on its way up: its ack goes out after the broker's confirm. Never throws, a handler may not. */
   async messageUp(socket: AgentSocket, message: unknown, ack: unknown): Promise<void> {
     const started = performance.now();
-    this.metrics.inc('dmr_socket_events_received_total', {
-      event: MESSAGE_UP,
-      namespace: this.config.socket.namespace,
-    });
+    const { namespace } = this.config.socket;
+    this.metrics.inc('dmr_socket_events_received_total', { event: MESSAGE_UP, namespace });
+    const session = this.sessionOf.get(socket);
+    if (!session) return; // its socket was turned away as it connected
     try {
-      const answer = await this.router.accept(socket.data.agentId, message);
-      if (typeof ack === 'function') (ack as (answer: unknown) => void)(answer);
+      const overflow = session.inflow.enter();
+      const answer = overflow ? this.refuse(session, overflow) : await this.accept(session, message);
+      if (typeof ack === 'function') (ack as (answer: ServerAck) => void)(asKnownTo(session, answer));
     } catch (error) {
       this.metrics.inc('dmr_socket_errors_total');
       this.log.error(`a message could not be answered: ${messageOf(error)}`);
@@ -114,10 +112,53 @@ export class AgentGateway {
     this.countSent(PARTIAL_LIST, this.sessions.size);
   }
 
+  /**
+   * Lets nobody in any more and sends everybody away without breaking off what is under way; resolves when the last
+   * message up is answered and the last socket closed, or past DRAIN_TIMEOUT_MS. The first call does it, each waits.
+   */
+  leave(): Promise<void> {
+    this.door.closed = true;
+    this.left ??= this.drain(this.config.socket.drainTimeoutMs).catch((error: unknown) => {
+      this.log.warn(`not everything was finished in time, it goes back to its queues: ${messageOf(error)}`);
+    });
+    return this.left;
+  }
+
   /** Drops every socket and resolves when what was in flight is handed back. */
   async close(namespace: Namespace): Promise<void> {
     namespace.disconnectSockets(true);
     await this.sessions.settled();
+  }
+
+  private async drain(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    const sessions = this.sessions.all();
+    this.log.info('leaving: agents are sent away', { event: 'leaving', sessions: sessions.length });
+    const { consumers } = this.router;
+    const quiesce = (agentId: string) => consumers.quiesce(agentId);
+    const isBusy = ({ agentId, inflow }: AgentSession) => inflow.inFlight + (consumers.inFlight(agentId) ?? 0) > 0;
+    const finished = farewell({ sessions, quiesce, isBusy, timeoutMs })
+      // An ack that finds its socket closed is lost; whether its message is stored is settled all the same.
+      .then(() => waitUntil(() => this.accepting === 0, deadline))
+      .then(() => this.sessions.settled());
+    await within(finished, timeoutMs + CLOSING_MS, 'the node leaves');
+  }
+
+  private async accept({ agentId, inflow }: AgentSession, message: unknown): Promise<ServerAck> {
+    this.accepting += 1;
+    try {
+      return await this.router.accept(agentId, message);
+    } finally {
+      this.accepting -= 1;
+      inflow.leave();
+    }
+  }
+
+  private refuse({ agentId }: AgentSession, { reason, text }: Overflow): ServerAck {
+    this.metrics.inc('dmr_messages_refused_total', { reason });
+    const heldBack = this.overflows.mayTell(`${agentId} ${reason}`);
+    if (heldBack !== undefined) this.log.warn('too many messages', { event: 'overflow', agentId, reason, heldBack });
+    return { status: 'error', error: text, retryable: true };
   }
 
   private disconnected(session: AgentSession): void {
@@ -131,4 +172,11 @@ export class AgentGateway {
   private countSent(event: string, count: number): void {
     this.metrics.inc('dmr_socket_events_sent_total', { event, namespace: this.config.socket.namespace }, count);
   }
+}
+
+/** A deployed agent gets the answer it knows, to the letter. */
+function asKnownTo(session: AgentSession, answer: ServerAck): ServerAck {
+  if (answer.status === 'ok') return answer;
+  const { status, error, retryable = false } = answer;
+  return session.knows('retryable') ? { status, error, retryable } : { status, error };
 }

@@ -12,6 +12,21 @@ export function tokenOf(socket: Socket): unknown {
   return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
 }
 
+const MAX_EXTENSIONS = 32;
+const MAX_NAME = 64;
+
+/** The extensions that the agent announced; undefined for a peer that announced none, or nothing that makes sense. */
+export function extensionsOf(socket: Socket): ReadonlySet<string> | undefined {
+  const { extensions } = socket.handshake.auth as { extensions?: unknown };
+  if (!Array.isArray(extensions) || extensions.length > MAX_EXTENSIONS) return undefined;
+  const names = extensions as unknown[];
+  return names.every(isName) ? new Set(names) : undefined;
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name.length <= MAX_NAME;
+}
+
 /** The changed part of the list as it stands on the wire. */
 export function partialList(diff: AgentDiff): (AgentRecord & { deleted: boolean })[] {
   const marked = (agents: AgentRecord[], deleted: boolean) => agents.map((agent) => ({ ...agent, deleted }));

@@ -4,9 +4,13 @@ import type { BrokerOptions } from 'moleculer';
 import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
 import type { AmqpConfig, NodeConfig } from '../config/types';
 import { logFormatter } from '../telemetry/log-format';
+import { beforeStopHook } from './before-stop';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
+/** How often the nodes of the mesh hear of each other, and after how long a silence one is taken for gone, s. */
+const MESH_HEARTBEAT_S = 3;
+const MESH_SILENCE_S = 10;
 const STOP_TIMEOUT_MS = 10_000;
 /** Errors of calls that reached no handler. */
 const NEVER_LEFT = new Set(['BrokerDisconnectedError', 'RequestRejectedError']);
@@ -36,6 +40,9 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
 export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: AmqpConfig }): BrokerOptions {
   return {
     ...common(role, config),
+    // A login waits for a node that does not answer until the mesh has forgotten it.
+    heartbeatInterval: MESH_HEARTBEAT_S,
+    heartbeatTimeout: MESH_SILENCE_S,
     transporter: {
       type: 'AMQP',
       options: {
@@ -56,7 +63,7 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
       // A call that timed out may have had its effect; only those that never left are repeated.
       check: (error: Error) => NEVER_LEFT.has(error.name),
     },
-    middlewares: [transporterGuard],
+    middlewares: [transporterGuard, beforeStopHook],
   };
 }
 

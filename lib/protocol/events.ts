@@ -3,8 +3,12 @@ export const FULL_LIST = 'dmr:agents:full-list';
 export const PARTIAL_LIST = 'dmr:agents:partial-list';
 export const MESSAGE_UP = 'dmr:agents:message-to-dmr-server';
 export const MESSAGE_DOWN = 'dmr:agents:message-from-dmr-server';
+
+/** Extensions of ours, docs/protocol.md section 8: the server's list of names, and that it is about to leave. */
 export const EXTENSIONS = 'dmr:extensions';
 export const SERVER_LEAVING = 'dmr:server:leaving';
+/** What a server of ours knows. */
+export const SERVER_EXTENSIONS = ['leaving', 'retryable', 'final'] as const;
 
 const errorTypes = [
   'INVALID_FORMAT',
@@ -29,7 +33,10 @@ export interface ProtocolError {
   final?: true;
 }
 
-/** What the server answers to a message on its way up: one string. */
+/**
+ * What the server answers to a message on its way up: one string. `retryable` (the same message with the same id may
+ * succeed later) goes only to agents that announced that extension.
+ */
 export type ServerAck = { status: 'ok' } | { status: 'error'; error: string; retryable?: boolean };
 
 /** What an agent answers to a message on its way down: a list. */

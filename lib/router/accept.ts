@@ -5,7 +5,11 @@ import type { Log } from '../log';
 import { idOf, parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';
 import type { ProtocolError, ServerAck } from '../protocol/events';
 import type { RoutingEvents } from '../telemetry/routing-events';
+import type { FailureLimit } from './failure-limit';
 import { recordFailure } from './validation-failures';
+
+/** A refused message beyond this is not kept with its record. */
+const MAX_RECORD_BYTES = 65_536;
 
 export interface AcceptContext {
   directory: AgentDirectory;
@@ -16,6 +20,9 @@ export interface AcceptContext {
   declareFailures: () => Promise<void>;
   /** Deadline for the broker's confirm, ms. */
   confirmTimeoutMs: number;
+  /** Largest envelope, bytes. */
+  maxBytes: number;
+  failures: FailureLimit;
   events: RoutingEvents;
   log: Log;
 }
@@ -35,7 +42,7 @@ export async function accept(context: AcceptContext, agentId: string, message: u
     const envelope = wellFormed(message);
     fromItsSender(context.directory, envelope, agentId);
     toKnownRecipient(context.directory, envelope);
-    await store(context, envelope);
+    await store(context, envelope, withinSize(envelope, context.maxBytes));
     context.events.accepted(envelope);
     return { status: 'ok' };
   } catch (error) {
@@ -67,11 +74,17 @@ function refusal(type: ProtocolError['type'], message: string): Refusal {
   return { ackError: message, errors: [{ type, message }] };
 }
 
-async function store(context: AcceptContext, envelope: Envelope): Promise<void> {
-  const publication = { queue: envelope.recipientId, body: bodyOf(envelope), messageId: envelope.id };
+async function store(context: AcceptContext, envelope: Envelope, body: Buffer): Promise<void> {
+  const publication = { queue: envelope.recipientId, body, messageId: envelope.id };
   const publish = () => context.publisher.publish(publication, context.confirmTimeoutMs);
   // A known agent without a queue: added a moment ago, or somebody deleted it.
   await againOnceDeclared(publish, () => context.declareAgent(envelope.recipientId));
+}
+
+function withinSize(envelope: Envelope, maxBytes: number): Buffer {
+  const body = bodyOf(envelope);
+  if (body.length <= maxBytes) return body;
+  throw new RefusedError(refusal('INVALID_FORMAT', `The message is too large: at most ${maxBytes} bytes`));
 }
 
 /** What could be parsed cannot always be printed: the stack ends before the nesting of a hostile message does. */
@@ -94,16 +107,20 @@ async function againOnceDeclared(publish: () => Promise<void>, declare: () => Pr
 }
 
 async function refuse(context: AcceptContext, agentId: string, message: unknown, why: Refusal): Promise<ServerAck> {
-  context.events.refused(agentId, why.errors, idOf(message) ?? '');
+  const answer: ServerAck = { status: 'error', error: why.ackError };
+  const isKept = context.failures.takes(agentId);
+  context.events.refused(agentId, why.errors, idOf(message) ?? '', isKept);
+  if (!isKept) return answer;
   try {
-    const record = () => recordFailure(context.publisher, message, why.errors, context.confirmTimeoutMs);
+    const { publisher, confirmTimeoutMs } = context;
+    const record = () => recordFailure(publisher, message, why.errors, confirmTimeoutMs, MAX_RECORD_BYTES);
     await againOnceDeclared(record, () => context.declareFailures());
     context.events.recorded(why.errors);
   } catch (error) {
     // The sender hears of its mistake all the same; only the copy for the operators is missing.
     context.log.error(`a refused message could not be put into validation-failures: ${messageOf(error)}`);
   }
-  return { status: 'error', error: why.ackError };
+  return answer;
 }
 
 function unavailable(context: AcceptContext, agentId: string, message: unknown, error: unknown): ServerAck {
@@ -111,5 +128,6 @@ function unavailable(context: AcceptContext, agentId: string, message: unknown, 
   const { recipientId } = message as Envelope;
   context.events.unavailable({ id: idOf(message) ?? '', senderId: agentId, recipientId }, code);
   if (code === 'INTERNAL') context.log.error(`accepting a message failed: ${messageOf(error)}`);
-  return { status: 'error', error: error instanceof DmrError ? error.message : 'Internal error, send it again' };
+  const text = error instanceof DmrError ? error.message : 'Internal error, send it again';
+  return { status: 'error', error: text, retryable: true };
 }

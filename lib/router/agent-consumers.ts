@@ -31,6 +31,12 @@ export class AgentConsumers {
     return this.turns.run(agentId, () => this.close(agentId));
   }
 
+  /** Takes nothing more from the agent's queue; what is in flight can still be answered until `detach`. */
+  quiesce(agentId: string): Promise<void> {
+    this.sockets.delete(agentId);
+    return this.turns.run(agentId, async () => this.consumers.get(agentId)?.quiesce());
+  }
+
   /** Consumes for the socket that is attached; throws FinalError AGENT_NOT_CONNECTED when there is none here. */
   resume(agentId: string): Promise<void> {
     return this.turns.run(agentId, async () => {

@@ -12,6 +12,7 @@ import type { ProtocolError } from '../protocol/events';
 import type { FailureReason, RoutingEvents } from '../telemetry/routing-events';
 import { AnswerQueue } from './answer-queue';
 import { recordFailure } from './validation-failures';
+import type { Suspects } from './suspects';
 import { verdictOf, type Verdict } from './verdict';
 
 /** Sends an envelope to the agent's socket; `answer` is called with its ack, late or never. */
@@ -24,11 +25,13 @@ export interface DeliverContext {
   /** Makes every queue that a message can be put away in exist. */
   declare: () => Promise<void>;
   delivery: DeliveryConfig;
+  /** Of the agent's present session. */
+  suspects: Suspects;
   events: RoutingEvents;
   log: Log;
 }
 
-type Outcome =
+export type Outcome =
   | { kind: 'delivered' }
   | { kind: 'rejected'; errors: ProtocolError[] }
   | { kind: 'dead'; reason: FailureReason; tries: number }
@@ -50,7 +53,7 @@ export async function deliver(
 ): Promise<Settlement> {
   const envelope = parse(message);
   const outcome: Outcome = envelope
-    ? await handOver(context, envelope, signal)
+    ? await context.suspects.pass(returnsOf(message), () => handOver(context, envelope, signal), signal)
     : { kind: 'dead', reason: 'UNPARSEABLE', tries: 0 };
   if (outcome.kind === 'released') return 'keep';
   return putAway(context, message, envelope, outcome, signal);
@@ -66,11 +69,19 @@ function parse(message: ConsumeMessage): StoredEnvelope | undefined {
   }
 }
 
+/** How often the message went down and came back with its channel; RabbitMQ counts for quorum queues alone. */
+function returnsOf({ properties }: ConsumeMessage): number {
+  const count: unknown = properties.headers?.['x-delivery-count'];
+  return typeof count === 'number' ? count : 0;
+}
+
 /** Tries with back-off until the agent took or refused it. An answer counts whenever it comes, to whichever try. */
 async function handOver(context: DeliverContext, envelope: StoredEnvelope, signal: AbortSignal): Promise<Outcome> {
   const { maxTries, ackTimeoutMs, retryDelayMs, retryDelayMaxMs } = context.delivery;
   const answers = new AnswerQueue();
   let reason: FailureReason | undefined;
+  // An agent may try its chatbot for long before it answers: jitter must not end the last wait ahead of time.
+  const end = Date.now() + longestDeliveryMs(context.delivery);
   for (let attempt = 1; attempt <= maxTries; attempt++) {
     if (signal.aborted) return { kind: 'released' };
     context.events.sent(envelope, attempt, reason);
@@ -80,13 +91,24 @@ async function handOver(context: DeliverContext, envelope: StoredEnvelope, signa
       // It cannot be encoded, nested too deeply for the stack, and no later try changes that.
       return { kind: 'dead', reason: 'UNSENDABLE', tries: attempt - 1 };
     }
-    const pause = attempt < maxTries ? backoffMs(attempt, retryDelayMs, retryDelayMaxMs) : 0;
-    const verdict = await answerWithin(answers, ackTimeoutMs, pause, signal);
+    const isLast = attempt === maxTries;
+    const wait = isLast ? Math.max(ackTimeoutMs, end - Date.now()) : ackTimeoutMs;
+    const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);
+    const verdict = await answerWithin(answers, wait, pause, signal);
     if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt);
+    if (verdict.kind === 'final') return { kind: 'dead', reason: 'CHATBOT_REFUSED', tries: attempt };
     if (verdict.kind !== 'retry') return verdict;
     reason = verdict.reason;
   }
   return signal.aborted ? { kind: 'released' } : { kind: 'dead', reason: reason ?? 'NO_ACK', tries: maxTries };
+}
+
+/** All tries with their longest pauses, ms. */
+export function longestDeliveryMs(delivery: DeliveryConfig): number {
+  const { maxTries, ackTimeoutMs, retryDelayMs, retryDelayMaxMs } = delivery;
+  let total = maxTries * ackTimeoutMs;
+  for (let pause = 1; pause < maxTries; pause++) total += backoffMs(pause, retryDelayMs, retryDelayMaxMs, false);
+  return total;
 }
 
 /** Waits for an answer, and after a failure goes on listening for a better one until the pause is over. */
@@ -129,6 +151,7 @@ async function reject(
   envelope: StoredEnvelope | undefined,
   errors: ProtocolError[],
 ): Promise<void> {
+  // Never cut: this record is all that is left of a message that was acknowledged.
   await recordFailure(publisher, envelope, errors, SETTLE_TIMEOUT_MS);
   events.recorded(errors);
   if (envelope) events.rejected(envelope, errors);

@@ -16,7 +16,9 @@ import { mapParallel } from '../parallel';
 import { accept } from './accept';
 import { AgentConsumers } from './agent-consumers';
 import { deliver, type SendDown } from './deliver';
+import { FailureLimit } from './failure-limit';
 import { moveToDlq } from './retire';
+import { Suspects } from './suspects';
 
 const START_TIMEOUT_MS = 10_000;
 const DECLARE_PARALLEL = 8;
@@ -41,6 +43,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   private readonly admin: AmqpConnection;
   private readonly publisher: Publisher;
   private readonly events: RoutingEvents;
+  private readonly failures: FailureLimit;
   private readonly asIs = new Set<string>();
   private fetchedAt = 0;
 
@@ -57,6 +60,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     this.admin = connection('admin');
     this.publisher = new Publisher(this.publishing, log);
     this.events = new RoutingEvents(metrics, log);
+    this.failures = new FailureLimit(config.limits.failuresPerSecond, metrics, log);
   }
 
   /** Starts connecting and returns at once; every reconnect declares the queues again. */
@@ -95,9 +99,10 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     const { directory, publisher, events, log } = this;
     const declareAgent = (id: string) => this.declare(id);
     const declareFailures = () => this.declareOne(validationFailuresQueue(this.config.ttl));
-    const { confirmTimeoutMs } = this.config;
-    const context = { directory, publisher, declareAgent, declareFailures, confirmTimeoutMs, events, log };
-    return accept(context, agentId, message);
+    const { failures } = this;
+    const { confirmTimeoutMs, limits } = this.config;
+    const limited = { confirmTimeoutMs, maxBytes: limits.messageBytes, failures };
+    return accept({ directory, publisher, declareAgent, declareFailures, ...limited, events, log }, agentId, message);
   }
 
   /** Declares the queues of several agents. */
@@ -147,7 +152,8 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     const { publisher, events, log } = this;
     const { delivery } = this.config;
     const declare = () => this.declare(agentId);
-    const context = { agentId, send, publisher, declare, delivery, events, log };
+    const suspects = new Suspects(delivery.ackTimeoutMs);
+    const context = { agentId, send, publisher, declare, delivery, suspects, events, log };
     const handle: MessageHandler = (message, signal) => deliver(context, message, signal);
     return new QueueConsumer(this.consuming, { queue: agentId, prefetch: delivery.prefetch, declare, handle }, log);
   }

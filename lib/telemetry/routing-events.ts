@@ -10,7 +10,15 @@ export interface MessageIds {
 }
 
 /** Why a message is tried again or dead-lettered. */
-export type FailureReason = 'NO_ACK' | 'DELIVERY_FAILED' | 'BAD_ACK' | 'UNPARSEABLE' | 'UNSENDABLE' | 'AGENT_REMOVED';
+export type FailureReason =
+  | 'NO_ACK'
+  | 'DELIVERY_FAILED'
+  | 'BAD_ACK'
+  | 'CHATBOT_REFUSED'
+  | 'SOCKET_LOST'
+  | 'UNPARSEABLE'
+  | 'UNSENDABLE'
+  | 'AGENT_REMOVED';
 
 /** One helper per thing that happens to a message on a server node: its counter and its log line. */
 export class RoutingEvents {
@@ -24,10 +32,11 @@ export class RoutingEvents {
     this.log.debug('message accepted', { event: 'accepted', ...ids(message) });
   }
 
-  refused(senderId: string, errors: ProtocolError[], id: string): void {
+  /** Counted always; told unless its sender has too many of them. */
+  refused(senderId: string, errors: ProtocolError[], id: string, isTold = true): void {
     const type = errors[0]?.type ?? 'UNKNOWN';
     this.metrics.inc('dmr_messages_refused_total', { reason: type });
-    this.log.warn('message refused', { event: 'refused', messageId: id, senderId, types: typesOf(errors) });
+    if (isTold) this.log.warn('message refused', { event: 'refused', messageId: id, senderId, types: typesOf(errors) });
   }
 
   unavailable(message: MessageIds, code: string): void {

@@ -1,23 +1,28 @@
-import type { Context, ServiceSchema } from 'moleculer';
+import type { Context, ServiceActionsSchema, ServiceSchema } from 'moleculer';
 import type { Namespace } from 'socket.io';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { AgentGateway, type AgentSocket } from '../../lib/gateway/agent-gateway';
 import { operationsRoute, type HealthPart } from '../../lib/http/operations-route';
-import { meshConnected, nodesWith } from '../../lib/mesh/nodes';
+import { Neighbours } from '../../lib/gateway/neighbours';
+import type { Login } from '../../lib/gateway/rivals';
+import { beforeStop } from '../../lib/mesh/before-stop';
+import { watchGaps } from '../../lib/mesh/gaps';
+import { meshConnected } from '../../lib/mesh/nodes';
 import { MESSAGE_UP } from '../../lib/protocol/events';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
 import { socketServerMixin, type SocketServerService } from '../../mixins/socket-server.mixin';
 
-const TAKE_OVER_TIMEOUT_MS = 1000;
-
 interface GatewayService extends NodeRouterService, SocketServerService {
   gateway: AgentGateway;
   agents: Namespace;
-  dropElsewhere(agentId: string): Promise<void>;
+  neighbours: Neighbours;
+  gaps: NodeJS.Timeout;
 }
+
+const loginParams = { agentId: 'uuid', since: 'number', nodeID: 'string' };
 
 const messageUp = {
   /** The ack comes last, behind however many arguments the agent sent; the first is the message. */
@@ -28,42 +33,60 @@ const messageUp = {
   },
 };
 
+const actions: ServiceActionsSchema = {
+  /** The agents connected to this node. */
+  sessions: {
+    visibility: 'public',
+    handler(this: GatewayService) {
+      return this.gateway.list();
+    },
+  },
+  /** Gives way to a login on another node: answers when the agent's queue is no longer consumed here, or is kept. */
+  drop: {
+    visibility: 'public',
+    params: loginParams,
+    handler(this: GatewayService, ctx: Context<Login>) {
+      return this.gateway.sessions.yieldTo(ctx.params);
+    },
+  },
+  /** The agents of these logins, of a node that was out of reach, whose login here is newer; an older one ends. */
+  compare: {
+    visibility: 'public',
+    params: { logins: { type: 'array', items: { type: 'object', props: loginParams } } },
+    handler(this: GatewayService, ctx: Context<{ logins: Login[] }>) {
+      return this.gateway.sessions.compare(ctx.params.logins);
+    },
+  },
+  /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */
+  pause: {
+    visibility: 'public',
+    params: { agentId: 'uuid' },
+    handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+      return this.nodeRouter.consumers.pause(ctx.params.agentId);
+    },
+  },
+  /** Consumes it again. */
+  resume: {
+    visibility: 'public',
+    params: { agentId: 'uuid' },
+    async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+      await this.nodeRouter.consumers.resume(ctx.params.agentId);
+    },
+  },
+};
+
 /** The door of the mesh: agents log in here, messages go up and down; also the node's health and metrics over HTTP. */
 export function gatewayService(config: ServerConfig): ServiceSchema {
   return defineService<GatewayService>({
     name: 'gateway.io',
     mixins: [httpMixin, socketServerMixin(config, messageUp), nodeRouterMixin(config)],
     settings: { port: config.port, routes: [operationsRoute()] },
-    actions: {
-      /** The agents connected to this node. */
-      sessions: {
-        visibility: 'public',
-        handler(this: GatewayService) {
-          return this.gateway.list();
-        },
-      },
-      /** Drops an agent's socket on this node and answers when its queue is no longer consumed here. */
-      drop: {
-        visibility: 'public',
-        params: { agentId: 'uuid' },
-        handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          return this.gateway.drop(ctx.params.agentId);
-        },
-      },
-      /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */
-      pause: {
-        visibility: 'public',
-        params: { agentId: 'uuid' },
-        handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          return this.nodeRouter.consumers.pause(ctx.params.agentId);
-        },
-      },
-      /** Consumes it again. */
-      resume: {
-        visibility: 'public',
-        params: { agentId: 'uuid' },
-        async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          await this.nodeRouter.consumers.resume(ctx.params.agentId);
+    actions,
+    events: {
+      /** A node that was out of reach was not asked to give way to the logins of that time. */
+      '$node.connected': {
+        handler(this: GatewayService, ctx: Context<{ node: { id: string } }>) {
+          void this.neighbours.compare(this.gateway.sessions, ctx.params.node.id);
         },
       },
     },
@@ -73,13 +96,6 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
         return this.gateway.authorize(socket);
       },
 
-      async dropElsewhere(this: GatewayService, agentId: string) {
-        const others = nodesWith(this.broker, 'gateway.io').filter((nodeID) => nodeID !== this.broker.nodeID);
-        const options = { timeout: TAKE_OVER_TIMEOUT_MS, retries: 0 };
-        const drop = (nodeID: string) => this.broker.call('gateway.io.drop', { agentId }, { ...options, nodeID });
-        await Promise.allSettled(others.map(drop)); // a node that does not answer must not keep the agent out
-      },
-
       healthParts(this: GatewayService): Record<string, HealthPart> {
         const broker = this.nodeRouter.health();
         const { directory } = this.nodeRouter;
@@ -87,19 +103,26 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
           broker: { ok: Object.values(broker).every(Boolean), ...broker },
           agents: { ok: directory.ready, known: directory.size, connected: this.gateway.size },
           mesh: { ok: meshConnected(this.broker) },
+          leaving: { ok: !this.gateway.isLeaving },
         };
       },
     },
     created(this: GatewayService) {
-      const elsewhere = (agentId: string) => this.dropElsewhere(agentId);
-      this.gateway = new AgentGateway(config, this.nodeRouter, elsewhere, metricsOf(this.broker), this.logger);
+      const { broker, nodeRouter, logger } = this;
+      this.neighbours = new Neighbours(broker);
+      const takeOver = (login: Login) => this.neighbours.takeOver(login);
+      this.gateway = new AgentGateway(config, nodeRouter, broker.nodeID, takeOver, metricsOf(broker), logger);
+      beforeStop(broker, () => this.gateway.leave());
     },
     started(this: GatewayService) {
       this.agents = this.io.of(config.socket.namespace);
       this.agents.on('connection', (socket) => this.gateway.connected(socket as AgentSocket));
       this.nodeRouter.on('agents', (diff) => this.gateway.agentsChanged(this.agents, diff));
+      // Logins elsewhere were not announced to a process that stood still for long, see `$node.connected`.
+      this.gaps = watchGaps(() => void this.neighbours.compare(this.gateway.sessions));
     },
     async stopped(this: GatewayService) {
+      clearInterval(this.gaps);
       await this.gateway.close(this.agents);
     },
   });

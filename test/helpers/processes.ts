@@ -74,6 +74,16 @@ export class NodeProcess {
     return this.ended();
   }
 
+  /** Freezes it where it stands. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** Lets it go on. */
+  thaw(): void {
+    this.child.kill('SIGCONT');
+  }
+
   kill(): void {
     if (this.running) this.child.kill('SIGKILL');
   }

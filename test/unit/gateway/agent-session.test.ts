@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'socket.io';
 import type { AgentRecord } from '../../../lib/agents/agent-record';
 import { AgentSession } from '../../../lib/gateway/agent-session';
+import type { Inflow } from '../../../lib/gateway/inflow';
 import { FULL_LIST, MESSAGE_DOWN } from '../../../lib/protocol/events';
 import type { StoredEnvelope } from '../../../lib/protocol/envelope';
 
@@ -19,6 +20,7 @@ class FakeSocket {
   readonly nsp = { _ids: 7 };
   readonly emitted: unknown[][] = [];
   readonly disconnect = jest.fn();
+  readonly handshake: { auth: Record<string, unknown> } = { auth: {} };
   connected = true;
   /** Runs within each emit, as a free transport does. */
   whileEmitting: () => void = () => undefined;
@@ -40,10 +42,13 @@ let socket: FakeSocket;
 let session: AgentSession;
 let counted: string[];
 
+const newSession = () =>
+  new AgentSession(AGENT, socket as unknown as Socket, LISTEN_MS, (event) => counted.push(event), {} as Inflow);
+
 beforeEach(() => {
   socket = new FakeSocket();
   counted = [];
-  session = new AgentSession(AGENT, socket as unknown as Socket, LISTEN_MS, (event) => counted.push(event));
+  session = newSession();
 });
 
 describe('the list', () => {
@@ -73,12 +78,53 @@ describe('the list', () => {
     expect(performance.now() - before).toBeGreaterThanOrEqual(49); // a timer may be early by a fraction
   });
 
+  it('is not waited for when the socket closes', async () => {
+    const sending = session.sendFullList(agents, 60_000);
+    socket.connected = false;
+    socket.conn.emit('close');
+    await sending;
+    await session.sendFullList(agents, 60_000);
+    expect(socket.emitted).toHaveLength(1);
+  });
+
   it('is given up when the transport takes nothing', async () => {
     const timeout = jest.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
     await session.sendFullList(agents, 0);
     expect(timeout).toHaveBeenCalledWith(5000);
     timeout.mockRestore();
   });
+});
+
+describe('extensions', () => {
+  const announcing = (extensions: unknown) => {
+    socket.handshake.auth.extensions = extensions;
+    return newSession();
+  };
+
+  it("are answered with the server's own, right before the list", async () => {
+    socket.whileEmitting = () => socket.conn.emit('drain');
+    await announcing([]).sendFullList(agents, 0);
+    expect(socket.emitted).toEqual([
+      ['dmr:extensions', ['leaving', 'retryable', 'final']],
+      [FULL_LIST, [agents]],
+    ]);
+  });
+
+  it('are known by name', () => {
+    expect(announcing(['leaving', 'other']).knows('leaving')).toBe(true);
+    expect(announcing(['leaving']).knows('retryable')).toBe(false);
+  });
+
+  it.each([undefined, null, 'leaving', { 0: 'leaving' }, [1], ['leaving', 'x'.repeat(65)], Array(33).fill('leaving')])(
+    'are none for a peer that sends %j',
+    async (extensions) => {
+      socket.whileEmitting = () => socket.conn.emit('drain');
+      const deployed = announcing(extensions);
+      expect(deployed.knows('leaving')).toBe(false);
+      await deployed.sendFullList(agents, 0);
+      expect(socket.emitted).toEqual([[FULL_LIST, [agents]]]);
+    },
+  );
 });
 
 describe('a message down', () => {

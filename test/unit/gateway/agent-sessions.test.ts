@@ -1,6 +1,7 @@
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentSession } from '../../../lib/gateway/agent-session';
 import { AgentSessions } from '../../../lib/gateway/agent-sessions';
+import type { Login, Outcome } from '../../../lib/gateway/rivals';
 import type { NodeRouter } from '../../../lib/router/node-router';
 import { RecordingLog } from '../fakes';
 
@@ -15,6 +16,8 @@ let sessions: AgentSessions;
 /** Steps that wait until a test lets them go on. */
 let held: Map<string, Promise<void>>;
 let failing: string | undefined;
+/** What the other nodes say to a login here. */
+let outcome: Outcome;
 
 async function step(what: string): Promise<void> {
   steps.push(what);
@@ -63,7 +66,12 @@ beforeEach(() => {
     directory,
     consumers: { inFlight: () => 2, attach: () => step('attach'), detach: () => step('detach') },
   } as unknown as NodeRouter;
-  sessions = new AgentSessions(router, 0, () => step('drop elsewhere'), log);
+  outcome = { newer: false, gone: [] };
+  const takeOver = async () => {
+    await step('drop elsewhere');
+    return outcome;
+  };
+  sessions = new AgentSessions(router, 'node-2', 0, takeOver, log);
 });
 
 const LOGIN = (name: string) => ['detach', `drop elsewhere`, `list to ${name}`, 'attach'];
@@ -159,7 +167,7 @@ describe('drop', () => {
     expect(await sessions.drop(AGENT)).toBe(false);
     await sessions.login(session('one'));
     expect(await sessions.drop(AGENT)).toBe(true);
-    expect(steps.at(-1)).toBe('drop one');
+    expect(steps.slice(-2)).toEqual(['drop one', 'detach']);
   });
 
   it('is through only when the queue is no longer consumed here', async () => {
@@ -174,6 +182,102 @@ describe('drop', () => {
     release();
     await Promise.all([logout, drop]);
     expect(steps.at(-1)).toBe('detach');
+  });
+});
+
+describe('a login elsewhere', () => {
+  const rival = (at: number, nodeID = 'node-1'): Login => ({ agentId: AGENT, since: at, nodeID });
+
+  it('takes over from a login that is through, whatever the clocks say', async () => {
+    await sessions.login(session('one', since));
+    expect(await sessions.yieldTo(rival(since - 3_600_000))).toEqual({ newer: false, gone: `${since} node-2` });
+    expect(steps.slice(-2)).toEqual(['drop one', 'detach']);
+  });
+
+  it('is answered at once when there is nobody to give way', async () => {
+    expect(await sessions.yieldTo(rival(since))).toEqual({ newer: false });
+  });
+
+  it.each([
+    ['later than', rival(since - 1), true],
+    ['earlier than', rival(since + 1), false],
+    ['at the same time as, by the names of the nodes,', rival(since, 'node-1'), true],
+    ['at the same time as, by the names of the nodes,', rival(since, 'node-3'), false],
+  ])('that crosses one here is told at once who goes first: here %s %j', async (_when, other, newer) => {
+    const release = hold('drop elsewhere');
+    const one = session('one', since);
+    const login = sessions.login(one);
+    await new Promise(setImmediate);
+    expect((await sessions.yieldTo(other)).newer).toBe(newer);
+    expect(one.isOpen).toBe(newer);
+    release();
+    await login;
+  });
+
+  it('that was found to be newer ends the one here', async () => {
+    outcome = { newer: true, gone: [] };
+    const one = session('one');
+    await sessions.login(one);
+    expect(one.isOpen).toBe(false);
+    expect(steps).not.toContain('attach');
+  });
+
+  it('that gave way already is not obeyed when its request comes late', async () => {
+    outcome = { newer: false, gone: [`${since - 5} node-1`] };
+    const one = session('one');
+    await sessions.login(one);
+    expect(await sessions.yieldTo(rival(since - 5))).toEqual({ newer: true });
+    expect(one.isOpen).toBe(true);
+  });
+
+  it('does not wait for a login here that waits for its node', async () => {
+    const release = hold('drop elsewhere');
+    const login = sessions.login(session('one', since));
+    await new Promise(setImmediate);
+    await expect(sessions.yieldTo(rival(since + 1))).resolves.toMatchObject({ newer: false });
+    release();
+    await login;
+    expect(steps).not.toContain('attach');
+  });
+});
+
+describe('a comparison with a node that was out of reach', () => {
+  const logins = (at: number) => [{ agentId: AGENT, since: at, nodeID: 'node-1' }];
+
+  it('ends the older login here', async () => {
+    const one = session('one');
+    await sessions.login(one);
+    expect(sessions.compare(logins(since + 1))).toEqual([]);
+    expect(one.isOpen).toBe(false);
+  });
+
+  it('names the agents whose login here is newer', async () => {
+    const one = session('one');
+    await sessions.login(one);
+    expect(sessions.compare(logins(since - 1))).toEqual([AGENT]);
+    expect(one.isOpen).toBe(true);
+  });
+
+  it('says nothing of agents that are not here, or that still ask around', async () => {
+    expect(sessions.compare(logins(since))).toEqual([]);
+    const release = hold('drop elsewhere');
+    const one = session('one');
+    const login = sessions.login(one);
+    expect(sessions.compare(logins(since + 1))).toEqual([]);
+    expect(sessions.logins()).toEqual([]);
+    release();
+    await login;
+    expect(one.isOpen).toBe(true);
+  });
+
+  it('lets those go that are older than elsewhere, unless the agent has logged in again meanwhile', async () => {
+    await sessions.login(session('one'));
+    const [asked, again] = [sessions.logins(), session('two', since + 1)];
+    await sessions.login(again);
+    sessions.giveUp(asked);
+    expect(again.isOpen).toBe(true);
+    sessions.giveUp(sessions.logins());
+    expect(again.isOpen).toBe(false);
   });
 });
 

@@ -2,6 +2,7 @@ import { AgentDirectory } from '../../../lib/agents/directory';
 import { UnroutableError } from '../../../lib/amqp/publisher';
 import { FinalError, RetryableError } from '../../../lib/errors';
 import { accept, type AcceptContext } from '../../../lib/router/accept';
+import { FailureLimit } from '../../../lib/router/failure-limit';
 import { RoutingEvents } from '../../../lib/telemetry/routing-events';
 import { judgeEnvelope } from '../../helpers/deployed-server';
 import vectors from '../../vectors/envelope.json';
@@ -44,6 +45,8 @@ beforeEach(() => {
     declareAgent: (id) => Promise.resolve(void declared.push(id)),
     declareFailures: () => Promise.resolve(void declared.push('validation-failures')),
     confirmTimeoutMs: 5000,
+    maxBytes: 100_000,
+    failures: new FailureLimit(10, counting.metrics, log),
     events: new RoutingEvents(counting.metrics, log),
     log,
   };
@@ -120,7 +123,11 @@ describe('a message that cannot be taken now', () => {
     ['it is away after the queue was declared', [new UnroutableError('q'), BROKER_GONE], 'BROKER_UNAVAILABLE'],
   ])('is answered with the reason when %s, and filed nowhere', async (_why, errors, code) => {
     publisher.failNext(...errors);
-    await expect(acceptMessage(valid)).resolves.toEqual({ status: 'error', error: errors.at(-1)?.message });
+    await expect(acceptMessage(valid)).resolves.toEqual({
+      status: 'error',
+      error: errors.at(-1)?.message,
+      retryable: true,
+    });
     expect(publisher.confirmed).toEqual([]);
     expect(counted).toEqual({ [`dmr_messages_refused_total{reason="${code}"}`]: 1 });
   });
@@ -128,12 +135,20 @@ describe('a message that cannot be taken now', () => {
   it('is answered with the reason when the queue cannot be declared', async () => {
     publisher.failNext(new UnroutableError('q'));
     context.declareAgent = () => Promise.reject(BROKER_GONE);
-    await expect(acceptMessage(valid)).resolves.toEqual({ status: 'error', error: BROKER_GONE.message });
+    await expect(acceptMessage(valid)).resolves.toEqual({
+      status: 'error',
+      error: BROKER_GONE.message,
+      retryable: true,
+    });
   });
 
   it('is answered without detail when the reason is a bug, which the log tells', async () => {
     publisher.failNext(new TypeError('x is not a function'));
-    await expect(acceptMessage(valid)).resolves.toEqual({ status: 'error', error: 'Internal error, send it again' });
+    await expect(acceptMessage(valid)).resolves.toEqual({
+      status: 'error',
+      error: 'Internal error, send it again',
+      retryable: true,
+    });
     expect(log.at('error')).toEqual(['accepting a message failed: x is not a function']);
   });
 });

@@ -2,6 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Settlement } from '../../../lib/amqp/consumer';
 import { RetryableError } from '../../../lib/errors';
 import { deliver, type DeliverContext } from '../../../lib/router/deliver';
+import { Suspects } from '../../../lib/router/suspects';
 import { RoutingEvents } from '../../../lib/telemetry/routing-events';
 import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
 
@@ -61,6 +62,7 @@ export function setUp() {
     publisher: publisher.asPublisher,
     declare: jest.fn(() => Promise.resolve()),
     delivery,
+    suspects: new Suspects(delivery.ackTimeoutMs),
     events: new RoutingEvents(metrics, log),
     log,
   };

@@ -23,6 +23,28 @@ describe('verdictOf', () => {
     expect(verdictOf(error('UNKNOWN', 'DELIVERY_FAILED'))).toEqual(retry);
   });
 
+  it('takes a failure that the agent calls final for the end', () => {
+    const errors = [{ type: 'DELIVERY_FAILED', message: 'why', final: true }];
+    expect(verdictOf({ status: 'error', errors })).toEqual({ kind: 'final' });
+  });
+
+  it.each([
+    [
+      { type: 'DELIVERY_FAILED', message: '', final: 'true' },
+      { kind: 'retry', reason: 'DELIVERY_FAILED' },
+    ],
+    [
+      { type: 'UNKNOWN', message: '', final: true },
+      { kind: 'rejected', errors: [{ type: 'UNKNOWN', message: '' }] },
+    ],
+    [
+      { type: 'SOMETHING', message: '', final: true },
+      { kind: 'retry', reason: 'BAD_ACK' },
+    ],
+  ])('takes %j as if nothing were final', (error, verdict) => {
+    expect(verdictOf({ status: 'error', errors: [error] })).toEqual(verdict);
+  });
+
   it.each([
     ['nothing', undefined],
     ['null', null],

@@ -1,0 +1,73 @@
+import type { Socket } from 'socket.io';
+import type { LimitsConfig } from '../config/types';
+import { TokenBucket } from '../token-bucket';
+
+/** Why a message is not even looked at. */
+export interface Overflow {
+  reason: 'RATE_LIMIT' | 'IN_FLIGHT_LIMIT';
+  /** The text of the error ack. */
+  text: string;
+}
+
+/** The WebSocket below a socket; reading from it can be suspended. */
+interface Stream {
+  pause?(): void;
+  resume?(): void;
+}
+
+const BURST_S = 2;
+/** Reading goes on when this part of the limit is free again, so that it is not switched for every message. */
+const RESUME_AT = 0.75;
+
+/**
+ * What comes up from one agent: bounded in its rate and in what waits for its confirm. Beyond the second bound the
+ * socket is not read, so that TCP slows the sender down; a confirm comes, or fails, within seconds, well before a
+ * heartbeat that is not read is missed.
+ */
+export class Inflow {
+  /** Messages taken and not answered yet. */
+  inFlight = 0;
+  private paused: Stream | undefined;
+  private readonly bucket: TokenBucket | undefined;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly limits: LimitsConfig,
+    private readonly onPause: () => void,
+  ) {
+    const { perSecond } = limits;
+    if (perSecond > 0) this.bucket = new TokenBucket(perSecond, perSecond * BURST_S);
+  }
+
+  /** Lets a message in, to be followed by `leave`; or says why it is refused. */
+  enter(): Overflow | undefined {
+    const { perSecond, inFlight } = this.limits;
+    if (this.bucket && !this.bucket.take()) {
+      return { reason: 'RATE_LIMIT', text: `Too many messages: at most ${perSecond} a second, send it again later` };
+    }
+    // Long polling cannot be paused, and what a paused socket had read already still comes.
+    if (this.inFlight >= 2 * inFlight) {
+      const text = `Too many messages: ${2 * inFlight} of yours are under way, send it again later`;
+      return { reason: 'IN_FLIGHT_LIMIT', text };
+    }
+    this.inFlight += 1;
+    if (this.inFlight >= inFlight && !this.paused) this.pause();
+    return undefined;
+  }
+
+  /** A message was answered. */
+  leave(): void {
+    this.inFlight -= 1;
+    if (!this.paused || this.inFlight > this.limits.inFlight * RESUME_AT) return;
+    this.paused.resume?.();
+    this.paused = undefined;
+  }
+
+  private pause(): void {
+    const { transport } = this.socket.conn as unknown as { transport: { socket?: Stream } };
+    if (!transport.socket?.pause) return;
+    this.paused = transport.socket;
+    this.paused.pause?.();
+    this.onPause();
+  }
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { io, type Socket } from 'socket.io-client';
+import { startCentOps, type CentOps } from '../helpers/centops';
+import { EVENTS, makeDeployedToken, NAMESPACE } from '../helpers/deployed-agent';
+import { eventually } from '../helpers/eventually';
+import { makeIdentity, type AgentIdentity } from '../helpers/keys';
+import { NodeProcess, serverEnv } from '../helpers/processes';
+import { Queues } from '../helpers/queues';
+import { useVhost } from '../helpers/rabbitmq';
+
+const { amqp } = useVhost();
+
+const tax = makeIdentity('Tax Office');
+const police = makeIdentity('Police');
+
+/** A login that never comes again by itself, and the ids of what it got. */
+interface Login {
+  socket: Socket;
+  received: string[];
+}
+
+const logins: Login[] = [];
+
+/** Logs in and waits for the list. */
+async function login(node: NodeProcess, identity: AgentIdentity): Promise<Login> {
+  const auth = { token: await makeDeployedToken(identity) };
+  const options = { transports: ['websocket'], auth, forceNew: true, reconnection: false };
+  const made: Login = { socket: io(node.url + NAMESPACE, options), received: [] };
+  made.socket.on(EVENTS.fromServer, ({ id }: { id: string }, ack: (answer: unknown) => void) => {
+    made.received.push(id);
+    ack({ status: 'ok' });
+  });
+  logins.push(made);
+  await once(made.socket as never, EVENTS.fullList, { signal: AbortSignal.timeout(10_000) });
+  return made;
+}
+
+/** Sends as many messages from the Tax Office to the Police; returns their ids once all are accepted. */
+async function send(from: Login, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => randomUUID());
+  const timestamp = new Date().toISOString();
+  const envelope = { type: 'ChatMessage', senderId: tax.id, recipientId: police.id, timestamp, payload: 'sealed' };
+  const acks = ids.map((id) => from.socket.timeout(5000).emitWithAck(EVENTS.toServer, { ...envelope, id }));
+  expect(await Promise.all(acks)).toEqual(ids.map(() => ({ status: 'ok' })));
+  return ids;
+}
+
+describe('an agent whose server node stands still', () => {
+  let centOps: CentOps;
+  let [frozen, alive] = [] as unknown as [NodeProcess, NodeProcess];
+  const queues = new Queues(amqp);
+
+  beforeEach(async () => {
+    centOps = await startCentOps([tax, police]);
+    const start = () => NodeProcess.start('server', ['server'], serverEnv(amqp, centOps.url));
+    [frozen, alive] = await Promise.all([start(), start()]);
+    // Both know of each other: a login before that is announced to nobody.
+    for (const node of [frozen, alive]) await eventually(() => nodesSeenBy(node).then((count) => count === 2));
+  }, 60_000);
+
+  afterEach(async () => {
+    for (const { socket } of logins.splice(0)) socket.disconnect();
+    for (const node of [frozen, alive]) node.kill();
+    await Promise.all([frozen.ended(), alive.ended()]);
+    await queues.remove(police.id);
+    await queues.close();
+    await centOps.close();
+  });
+
+  const nodesSeenBy = async (node: NodeProcess) => {
+    const text = await (await fetch(`${node.url}/metrics`)).text();
+    return Number(/^moleculer_registry_nodes_online_total\S* (\d+)/m.exec(text)?.[1]);
+  };
+
+  /** Everything arrived once, at whichever socket, and only the new login is left to get more. */
+  async function expectOneHolder(old: Login, now: Login, sender: Login, sent: string[]): Promise<void> {
+    await eventually(() => !old.socket.connected);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    await eventually(() => old.received.length + now.received.length >= sent.length);
+    expect([...old.received, ...now.received].toSorted()).toEqual(sent.toSorted());
+    const before = now.received.length;
+    const later = await send(sender, 20);
+    await eventually(() => now.received.length >= before + later.length);
+    expect(now.received.slice(before).toSorted()).toEqual(later.toSorted());
+    expect(await queues.look(police.id)).toEqual({ ready: 0, consumers: 1 });
+  }
+
+  it('is served by another one within two seconds; the old login ends when its node goes on', async () => {
+    const sender = await login(alive, tax);
+    const old = await login(frozen, police);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    frozen.freeze();
+    const before = Date.now();
+    const now = await login(alive, police);
+    expect(Date.now() - before).toBeLessThan(2000);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 2);
+    // The broker gives some of them to the node that stands still; they wait there, and are not lost.
+    const sent = await send(sender, 20);
+    await eventually(() => now.received.length > 0);
+    frozen.thaw();
+    await expectOneHolder(old, now, sender, sent);
+  }, 60_000);
+
+  it('logs in elsewhere after the mesh has forgotten the node, which hears of it when it goes on', async () => {
+    const sender = await login(alive, tax);
+    const old = await login(frozen, police);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    frozen.freeze();
+    await eventually(async () => (await nodesSeenBy(alive)) === 1, { timeoutMs: 40_000 });
+    const before = Date.now();
+    const now = await login(alive, police);
+    expect(Date.now() - before).toBeLessThan(1000);
+    const sent = await send(sender, 20);
+    frozen.thaw();
+    await expectOneHolder(old, now, sender, sent);
+  }, 90_000);
+
+  it('is free at once when its node is killed', async () => {
+    const sender = await login(alive, tax);
+    await login(frozen, police);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    frozen.kill();
+    await frozen.ended();
+    const before = Date.now();
+    const now = await login(alive, police);
+    const sent = await send(sender, 20);
+    await eventually(() => now.received.length === sent.length);
+    expect(Date.now() - before).toBeLessThan(3000);
+  }, 60_000);
+});

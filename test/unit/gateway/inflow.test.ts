@@ -1,0 +1,69 @@
+import type { Socket } from 'socket.io';
+import { Inflow } from '../../../lib/gateway/inflow';
+
+const LIMITS = { perSecond: 0, inFlight: 4, messageBytes: 1000, failuresPerSecond: 10 };
+
+let stream: { pause: jest.Mock; resume: jest.Mock };
+let paused: jest.Mock;
+
+const inflow = (limits = LIMITS, transport: object = { socket: stream }) =>
+  new Inflow({ conn: { transport } } as unknown as Socket, limits, paused);
+
+const enter = (into: Inflow, times: number) => Array.from({ length: times }, () => into.enter());
+
+beforeEach(() => {
+  stream = { pause: jest.fn(), resume: jest.fn() };
+  paused = jest.fn();
+});
+
+describe('what comes up from one agent', () => {
+  it('is refused beyond its rate, after a burst of two seconds', () => {
+    const limited = inflow({ ...LIMITS, perSecond: 5, inFlight: 100 });
+    const answers = enter(limited, 11);
+    expect(answers.slice(0, 10)).toEqual(Array(10).fill(undefined));
+    expect(answers[10]).toEqual({
+      reason: 'RATE_LIMIT',
+      text: 'Too many messages: at most 5 a second, send it again later',
+    });
+    expect(limited.inFlight).toBe(10);
+  });
+
+  it('has no rate with 0', () => {
+    expect(enter(inflow({ ...LIMITS, inFlight: 1_000_000 }), 20_000).filter(Boolean)).toEqual([]);
+  });
+
+  it('is not read any more while too much of it waits, and read again when a quarter of that is done', () => {
+    const limited = inflow();
+    enter(limited, 3);
+    expect(stream.pause).not.toHaveBeenCalled();
+    enter(limited, 2);
+    expect(stream.pause).toHaveBeenCalledTimes(1);
+    expect(paused).toHaveBeenCalledTimes(1);
+    limited.leave();
+    expect(stream.resume).not.toHaveBeenCalled();
+    limited.leave();
+    limited.leave();
+    expect(stream.resume).toHaveBeenCalledTimes(1);
+  });
+
+  it('resumes the very stream it paused, though the transport has changed', () => {
+    const transport = { socket: stream };
+    const conn = { transport };
+    const limited = new Inflow({ conn } as unknown as Socket, LIMITS, paused);
+    enter(limited, 4);
+    conn.transport = { socket: { pause: jest.fn(), resume: jest.fn() } };
+    limited.leave();
+    expect(stream.resume).toHaveBeenCalledTimes(1);
+  });
+
+  it('is refused at twice that where the transport cannot be paused', () => {
+    const limited = inflow(LIMITS, {});
+    const answers = enter(limited, 9);
+    expect(answers.filter(Boolean)).toEqual([
+      { reason: 'IN_FLIGHT_LIMIT', text: 'Too many messages: 8 of yours are under way, send it again later' },
+    ]);
+    expect(paused).not.toHaveBeenCalled();
+    limited.leave();
+    expect(limited.enter()).toBeUndefined();
+  });
+});
