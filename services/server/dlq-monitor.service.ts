@@ -51,7 +51,8 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
     },
     methods: {
       async count(this: DlqMonitorService): Promise<DeadLetterCount[]> {
-        for (const { id } of this.nodeRouter.directory.list()) this.seen.add(id);
+        const { directory, departed } = this.nodeRouter;
+        for (const { id } of [...directory.list(), ...departed]) this.seen.add(id);
         const counts = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
         const failures = (await this.nodeRouter.depth(VALIDATION_FAILURES)) ?? 0;
         return [...counts.flat(), { agentId: null, queue: VALIDATION_FAILURES, messages: failures }];
@@ -91,10 +92,11 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
         for (const count of counts) {
           // What lay there before this node began to look has not grown under its eyes.
           const before = this.last.get(count.queue) ?? count.messages;
-          this.last.set(count.queue, count.messages);
-          if (count.messages <= before || !speaks) continue;
-          this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });
-          await this.broker.emit('dlq.growing', { ...count, before });
+          if (count.messages > before && speaks) {
+            this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });
+            await this.broker.emit('dlq.growing', { ...count, before });
+          }
+          this.last.set(count.queue, count.messages); // said, or else said again after the next count
         }
       },
     },
