@@ -4,8 +4,8 @@ const SHA256_WITH_RSA = '300d06092a864886f70d01010b0500';
 const COMMON_NAME = '0603550403';
 
 /** An X.509 certificate for a public key, made by hand (RFC 5280, 4.1): Node can read certificates, not make them. */
-export function makeCertificate(subject: KeyObject, issuerPrivatePem: string): string {
-  const name = sequence(tlv(0x31, sequence(hex(COMMON_NAME), tlv(0x0c, Buffer.from('test')))));
+export function makeCertificate(subject: KeyObject, issuerPrivatePem: string, commonName = 'test'): string {
+  const name = sequence(tlv(0x31, sequence(hex(COMMON_NAME), tlv(0x0c, Buffer.from(commonName)))));
   const contents = sequence(
     tlv(0xa0, tlv(0x02, hex('02'))), // version 3
     tlv(0x02, hex('01')), // serial number
