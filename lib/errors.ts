@@ -23,7 +23,7 @@ export class RetryableError extends DmrError {
 /** The same attempt will fail again until somebody changes something. */
 export class FinalError extends DmrError {}
 
-/** The text of anything that was thrown, for a log line, with the system's code (ECONNREFUSED) where one lies below. */
+/** The text of anything that was thrown, for a log line, with the system's code (ECONNREFUSED, CERT_HAS_EXPIRED) where one lies below. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = systemCode(error.cause);
@@ -33,5 +33,5 @@ export function messageOf(error: unknown): string {
 function systemCode(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
   const { code } = cause as { code?: unknown };
-  return typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? code : systemCode(cause.cause);
+  return typeof code === 'string' && /^[A-Z][A-Z\d_]+$/.test(code) ? code : systemCode(cause.cause);
 }

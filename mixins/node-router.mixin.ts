@@ -1,7 +1,6 @@
 import type { Context, Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import type { AgentSnapshot } from '../lib/agents/agent-record';
 import { askSnapshots } from '../lib/agents/ask-snapshots';
-import { mergeSnapshot } from '../lib/agents/sync';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
 import { NodeRouter } from '../lib/router/node-router';
@@ -12,7 +11,6 @@ const ASK_EVERY_MS = 1000;
 export interface NodeRouterService extends Service {
   nodeRouter: NodeRouter;
   askTimer: NodeJS.Timeout | undefined;
-  takeSnapshot(snapshot: AgentSnapshot): void;
   askForSnapshot(): Promise<void>;
 }
 
@@ -54,7 +52,7 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
     events: {
       'agents.changed': {
         handler(this: NodeRouterService, ctx: Context<AgentSnapshot>) {
-          this.takeSnapshot(ctx.params);
+          this.nodeRouter.takeSnapshot(ctx.params);
         },
       },
       /** What changed while this node was cut off was announced without it. */
@@ -65,12 +63,9 @@ export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
       },
     },
     methods: {
-      takeSnapshot(this: NodeRouterService, snapshot: AgentSnapshot) {
-        this.nodeRouter.takeSnapshot(mergeSnapshot(this.nodeRouter.directory.list(), snapshot));
-      },
       /** Asks every config-sync of the mesh until a list is there. */
       async askForSnapshot(this: NodeRouterService): Promise<void> {
-        for (const snapshot of await askSnapshots(this.broker)) this.takeSnapshot(snapshot);
+        for (const snapshot of await askSnapshots(this.broker)) this.nodeRouter.takeSnapshot(snapshot);
         if (this.nodeRouter.directory.ready || !this.askTimer) return;
         this.askTimer = setTimeout(() => void this.askForSnapshot(), ASK_EVERY_MS);
       },

@@ -22,11 +22,23 @@ export interface AgentDiff {
   removed: AgentRecord[];
 }
 
-/** The whole list as one node saw it. */
+/** An agent as it stands in a snapshot. */
+export interface ListedAgent extends AgentRecord {
+  /** When the newest look that CentOps answered with this agent began; see AgentList `beginLook`. */
+  listedAt: number;
+}
+
+/** An agent that left CentOps. */
+export interface DepartedAgent {
+  id: string;
+  /** When the look began that confirmed it, on the same clock as `listedAt`. */
+  leftAt: number;
+}
+
+/** All that one node knows of the list; any two are merged by `mergeSnapshots`. */
 export interface AgentSnapshot {
-  agents: AgentRecord[];
-  /** When CentOps gave it, ms since the epoch; the newer snapshot wins. */
-  fetchedAt: number;
-  /** Whether CentOps answered with the whole list. Nobody has left because a snapshot that is not whole lacks him. */
-  whole?: boolean;
+  agents: ListedAgent[];
+  departed: DepartedAgent[];
+  /** Ids among `agents` that CentOps listed no longer at the last look: they have not left, but who hears of it looks too. */
+  missing: string[];
 }

@@ -11,10 +11,13 @@ export interface CentOpsPage {
   totalPages: number;
 }
 
+/** More agents than any mesh of ours holds; a longer list is none, and would hold up everything while it is read. */
+const MAX_ENTRIES = 20_000;
+
 const check = new Validator({ useNewCustomCheckerFunction: true }).compile({
   id: { type: 'uuid' },
-  name: { type: 'string' },
-  authenticationCertificate: { type: 'string', empty: false },
+  name: { type: 'string', max: 1000 },
+  authenticationCertificate: { type: 'string', empty: false, max: 20_000 },
 });
 
 type Fields = Record<string, unknown>;
@@ -56,7 +59,7 @@ function problemOf(record: AgentRecord): string | undefined {
 export function readPage(body: unknown): CentOpsPage {
   const response = isFields(body) ? body.response : undefined;
   const items: unknown = isFields(response) ? response.items : response;
-  if (!Array.isArray(items)) {
+  if (!Array.isArray(items) || items.length > MAX_ENTRIES) {
     throw new RetryableError('CENTOPS_ANSWER_INVALID', 'CentOps answered something that is not a list of agents');
   }
   const page: CentOpsPage = { agents: [], rejected: [], totalPages: pagesOf(response) };
@@ -64,7 +67,7 @@ export function readPage(body: unknown): CentOpsPage {
     const record = isFields(entry) ? toRecord(entry) : undefined;
     const problem = record ? problemOf(record) : 'It is not an object.';
     if (record && problem === undefined) page.agents.push(record);
-    else page.rejected.push(`entry ${index} (${record?.id.slice(0, 36) ?? ''}): ${problem}`);
+    else page.rejected.push(`entry ${index} (${JSON.stringify(record?.id.slice(0, 36) ?? '')}): ${problem}`);
   });
   return page;
 }

@@ -50,20 +50,31 @@ export async function queueDepth(connection: AmqpConnection, queue: string): Pro
   }
 }
 
+/** What became of a queue that was to be deleted. */
+export interface Deleted {
+  gone: boolean;
+  /** Messages that came in between the look and the deletion, and went with it. */
+  lost: number;
+}
+
 /**
- * Deletes a queue that holds nothing and that nobody consumes; returns whether it is gone.
- * Quorum queues refuse if-empty and if-unused, so this looks first: nobody may publish to the queue any more.
+ * Deletes a queue that holds nothing and that nobody consumes. Quorum queues refuse if-empty and if-unused, so this
+ * looks first: nobody may publish to the queue any more. `isUnused` is asked at the last moment.
  */
-export async function deleteEmptyQueue(connection: AmqpConnection, queue: string): Promise<boolean> {
+export async function deleteEmptyQueue(
+  connection: AmqpConnection,
+  queue: string,
+  isUnused: () => boolean = () => true,
+): Promise<Deleted> {
   try {
     return await withChannel(connection, async (channel) => {
       const { messageCount, consumerCount } = await channel.checkQueue(queue);
-      if (messageCount > 0 || consumerCount > 0) return false;
-      await channel.deleteQueue(queue);
-      return true;
+      if (messageCount > 0 || consumerCount > 0 || !isUnused()) return { gone: false, lost: 0 };
+      const deleted = await channel.deleteQueue(queue);
+      return { gone: true, lost: deleted.messageCount };
     });
   } catch (error) {
-    if (replyCode(error) === 404) return true;
+    if (replyCode(error) === 404) return { gone: true, lost: 0 };
     throw error;
   }
 }

@@ -45,6 +45,7 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
     centOps: {
       url: values.CENTOPS_CONFIGURATION_URL,
       cron: values.CENTOPS_CONFIGURATION_CRON_TIME,
+      removeAfterMs: values.CENTOPS_REMOVE_AFTER_MS,
       apiKey: values.CENTOPS_CONFIGURATION_API_KEY,
       apiSecret: values.CENTOPS_CONFIGURATION_API_SECRET,
     },

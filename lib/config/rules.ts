@@ -88,6 +88,14 @@ const HTTP_URL: ValidationRuleObject[] = [
 /** A URL of HTTP. */
 export const httpUrl = () => rule<string>('a URL that starts with http:// or https://', ...HTTP_URL);
 
+/** A URL of HTTP without user and password in it: errors that quote it would show them. */
+export const httpUrlWithoutLogin = () =>
+  rule<string>(
+    'a URL that starts with http:// or https:// and has no user or password in it',
+    ...HTTP_URL,
+    holds((value: string) => new URL(value).username + new URL(value).password === ''),
+  );
+
 /** A URL of HTTP to put paths behind: it ends without a slash. */
 export const baseUrl = () =>
   rule<string>(

@@ -1,5 +1,5 @@
 import { AMQP_VARIABLES, NODE_VARIABLES } from './node-variables';
-import { cron, flag, httpUrl, lifetime, milliseconds, namespace, text, whole } from './rules';
+import { cron, flag, httpUrlWithoutLogin, lifetime, milliseconds, namespace, text, whole } from './rules';
 import type { Variables } from './variable';
 
 const SOCKET_VARIABLES = {
@@ -53,7 +53,7 @@ const SOCKET_VARIABLES = {
 const CENTOPS_VARIABLES = {
   CENTOPS_CONFIGURATION_URL: {
     doc: 'Where CentOps serves the list of agents.',
-    rule: httpUrl(),
+    rule: httpUrlWithoutLogin(),
     required: true,
     example: 'https://centops.example.org/agents',
   },
@@ -61,6 +61,11 @@ const CENTOPS_VARIABLES = {
     doc: 'When the list of agents is fetched again.',
     rule: cron(),
     default: '*/30 * * * *',
+  },
+  CENTOPS_REMOVE_AFTER_MS: {
+    doc: 'How long an agent must be missing in every answer of CentOps, three at least, before it counts as gone, ms; 0 believes the first answer.',
+    rule: milliseconds(0),
+    default: '60000',
   },
   CENTOPS_CONFIGURATION_API_KEY: { doc: 'Key for the paged form of CentOps.', rule: text('an API key'), secret: true },
   CENTOPS_CONFIGURATION_API_SECRET: {

@@ -71,6 +71,8 @@ export interface CentOpsConfig {
   url: string;
   /** Cron pattern with 5 or 6 fields. */
   cron: string;
+  /** How long an agent must be missing in every answer before it counts as gone, ms; 0: at once. */
+  removeAfterMs: number;
   /** Both or neither: the paged form of CentOps wants them. */
   apiKey?: string;
   apiSecret?: string;

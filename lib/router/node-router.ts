@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events';
-import type { AgentDiff, AgentSnapshot } from '../agents/agent-record';
+import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
+import { mergeSnapshots } from '../agents/merge';
 import { declareQueue, deleteEmptyQueue, queueDepth } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
 import { Publisher } from '../amqp/publisher';
 import { agentQueues, deadLetterQueue, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
 import type { ServerConfig } from '../config/types';
-import { FinalError, messageOf } from '../errors';
+import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { ServerAck } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
@@ -45,7 +46,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   private readonly events: RoutingEvents;
   private readonly failures: FailureLimit;
   private readonly asIs = new Set<string>();
-  private fetchedAt = 0;
+  private known: AgentSnapshot = { agents: [], departed: [], missing: [] };
 
   constructor(
     private readonly config: ServerConfig,
@@ -85,13 +86,17 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return { publishing: this.publisher.ready, consuming: this.consuming.isOpen, administration: this.admin.isOpen };
   }
 
-  /** Takes the agent list; an older one than the last is ignored. */
-  takeSnapshot({ agents, fetchedAt }: AgentSnapshot): void {
-    if (fetchedAt < this.fetchedAt) return;
-    this.fetchedAt = fetchedAt;
-    const diff = this.directory.replace(agents);
+  /** Takes in what a config-sync knows of the agents, in whatever order the news arrive. */
+  takeSnapshot(snapshot: AgentSnapshot): void {
+    this.known = mergeSnapshots(this.known, snapshot);
+    const diff = this.directory.replace(this.known.agents.map(({ listedAt: _, ...agent }) => agent));
     this.metrics.set('dmr_agents_known', this.directory.size);
     if (!isEmptyDiff(diff)) this.emit('agents', diff);
+  }
+
+  /** Who left CentOps, as far as anybody remembers. */
+  get departed(): DepartedAgent[] {
+    return this.known.departed;
   }
 
   /** The way up: from an authenticated agent into the recipient's queue. */
@@ -123,14 +128,16 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return moveToDlq(this.admin, this.publisher, agentId, () => this.directory.get(agentId) === undefined);
   }
 
-  /** Deletes the queues of an agent that left, each only when it is empty; true when both are gone. */
+  /**
+   * Deletes the queues of an agent that left, each only when it is empty; true when both are gone. One that comes back
+   * in that very moment has its queues declared again at once.
+   */
   async deleteQueues(agentId: string): Promise<boolean> {
-    if (this.directory.get(agentId)) throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps`);
-    for (const queue of [agentId, dlqName(agentId)]) {
-      if (!(await deleteEmptyQueue(this.admin, queue))) return false;
-      this.noteAsIs(queue, false);
-    }
-    return true;
+    const hasLeft = () => this.directory.get(agentId) === undefined;
+    const gone = (await this.deleteQueue(agentId, hasLeft)) && (await this.deleteQueue(dlqName(agentId), hasLeft));
+    if (hasLeft()) return gone;
+    await this.declare(agentId);
+    return false;
   }
 
   /** Ready messages of a queue by name; undefined when it does not exist. */
@@ -173,6 +180,13 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     } catch (error) {
       this.log.warn(`the publishing channel opens with the next message: ${messageOf(error)}`);
     }
+  }
+
+  private async deleteQueue(queue: string, isUnused: () => boolean): Promise<boolean> {
+    const { gone, lost } = await deleteEmptyQueue(this.admin, queue, isUnused);
+    if (gone) this.noteAsIs(queue, false);
+    if (lost > 0) this.log.error(`${lost} messages came into queue ${queue} while it was deleted, and are lost`);
+    return gone;
   }
 
   private async declareOne(queue: QueueDefinition): Promise<void> {

@@ -6,17 +6,35 @@ import type { NodeRouter } from './node-router';
 export interface Retired {
   /** Messages moved from its queue to its dead-letter queue. */
   moved: number;
-  /** Both queues are deleted; false as long as a message lies in one. */
+  /** Both queues are deleted; false as long as a message lies in one, or may still come. */
   gone: boolean;
 }
 
+interface Progress {
+  /** Which departure this is about: an agent may leave again. */
+  leftAt: number;
+  /** When this process heard of it; counts where a fast clock puts `leftAt` into the future. */
+  heardAt: number;
+  /** When its queue was emptied first; undefined before. */
+  movedAt?: number;
+  gone: boolean;
+}
+
+const NOTHING: Retired = { moved: 0, gone: false };
 /**
- * Takes the queues of agents that left CentOps out of use without losing what is in them: what waits goes to the
- * dead-letter queue at once; a queue is deleted only when it is empty and the agent has been gone for the grace, by
- * when no node publishes to it any more.
+ * A message that expired while the dead-letter queue was missing is in neither count; RabbitMQ tries again to move it
+ * three minutes after the queue is there ("Quorum Queues: Dead Lettering", dead_letter_worker_publisher_confirm_timeout).
+ */
+const SETTLE_MS = 300_000;
+
+/**
+ * Takes the queues of agents that left CentOps out of use without losing what is in them. During the grace the queue
+ * stays as it is, for an agent that comes back; then what waits goes to the dead-letter queue, and each queue is deleted
+ * once it is empty. By then no node has listed the agent for the whole grace, so that nobody publishes to it.
+ * Every step can be done twice, by two nodes at the same time, or again after a crash.
  */
 export class Retirement {
-  private readonly leftAt = new Map<string, number>();
+  private readonly progress = new Map<string, Progress>();
 
   constructor(
     private readonly router: NodeRouter,
@@ -24,45 +42,59 @@ export class Retirement {
     private readonly log: Log,
   ) {}
 
-  /** The agent is in the list again. */
-  cancel(agentId: string): void {
-    this.leftAt.delete(agentId);
+  /** Agents whose grace is over and whose queues are still there, as far as this process knows. */
+  due(): string[] {
+    return this.router.departed.map(({ id }) => id).filter((id) => this.isDue(id));
   }
 
-  /** The agent is no longer in the list. */
-  async begin(agentId: string): Promise<Retired> {
-    if (!this.leftAt.has(agentId)) this.leftAt.set(agentId, Date.now());
-    return this.step(agentId);
-  }
-
-  /** Goes on with every agent that left; to be called from time to time. */
+  /** Goes on with every agent whose grace is over; to be called from time to time. */
   async goOn(): Promise<void> {
-    for (const agentId of [...this.leftAt.keys()]) {
+    for (const agentId of this.due()) {
       try {
-        await this.step(agentId);
+        await this.finish(agentId);
       } catch (error) {
         this.log.warn(`retiring the queues of ${agentId} goes on later: ${messageOf(error)}`);
       }
     }
   }
 
-  /** An agent may come back while the step of another one is awaited, before or after its return is told here. */
-  private isRetiring(agentId: string): boolean {
-    if (this.router.directory.get(agentId)) this.leftAt.delete(agentId);
-    return this.leftAt.has(agentId);
+  /** Goes on with one agent, if its grace is over. */
+  async step(agentId: string): Promise<Retired> {
+    return this.isDue(agentId) ? this.finish(agentId) : { moved: 0, gone: this.progressOf(agentId)?.gone ?? false };
   }
 
-  private async step(agentId: string): Promise<Retired> {
-    if (!this.isRetiring(agentId)) return { moved: 0, gone: false };
+  /** Does not wait for the grace: what waits is moved, and each queue deleted as soon as that is safe. */
+  async finish(agentId: string): Promise<Retired> {
+    const progress = this.progressOf(agentId);
+    if (!progress) return NOTHING;
     const moved = await this.router.moveToDlq(agentId);
     if (moved > 0) this.log.warn(`${moved} messages of agent ${agentId}, which left, lie in its dead-letter queue`);
-    if (!this.isRetiring(agentId)) return { moved, gone: false };
-    const due = Date.now() - (this.leftAt.get(agentId) ?? Infinity) >= this.graceMs;
-    const gone = due && (await this.router.deleteQueues(agentId));
-    if (gone) {
-      this.leftAt.delete(agentId);
-      this.log.info(`the queues of agent ${agentId} are deleted`);
+    progress.movedAt ??= Date.now();
+    const settled = Date.now() - progress.movedAt >= Math.min(this.graceMs, SETTLE_MS);
+    // It may have come back while that was awaited.
+    if (!settled || this.progressOf(agentId) !== progress) return { moved, gone: false };
+    progress.gone = await this.router.deleteQueues(agentId);
+    if (progress.gone) this.log.info(`the queues of agent ${agentId} are deleted`);
+    return { moved, gone: progress.gone };
+  }
+
+  private isDue(agentId: string): boolean {
+    const progress = this.progressOf(agentId);
+    if (!progress || progress.gone) return false;
+    return Date.now() - Math.min(progress.leftAt, progress.heardAt) >= this.graceMs;
+  }
+
+  /** Undefined for an agent that is listed, or of which nobody knows that it left. */
+  private progressOf(agentId: string): Progress | undefined {
+    const departed = this.router.departed.find(({ id }) => id === agentId);
+    const known = this.progress.get(agentId);
+    if (!departed) {
+      this.progress.delete(agentId);
+      return undefined;
     }
-    return { moved, gone };
+    if (known?.leftAt === departed.leftAt) return known;
+    const progress: Progress = { leftAt: departed.leftAt, heardAt: Date.now(), gone: false };
+    this.progress.set(agentId, progress);
+    return progress;
   }
 }

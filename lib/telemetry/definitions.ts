@@ -53,6 +53,10 @@ export const serverMetrics: Definitions = {
   dmr_queues_as_is: gauge('Queues that exist with other arguments than ours and are used as they are'),
   dmr_broker_connected: gauge('1 while the broker takes and gives messages, else 0'),
   dmr_agents_known: gauge('Agents listed by CentOps'),
+  dmr_centops_suspicious: gauge(
+    'Agents that CentOps lacks and that only an operator may take away, see config-sync.sync',
+  ),
+  dmr_centops_whole: gauge('1 while the last look at CentOps gave a whole list, else 0'),
 };
 
 /** Metrics of an agent. */

@@ -26,6 +26,8 @@ export interface DlqGrowing extends DeadLetterCount {
 
 interface DlqMonitorService extends NodeRouterService {
   last: Map<string, number>;
+  /** True once all queues have been counted by this node. */
+  began: boolean;
   /** Agents whose queue is counted; one that left stays until its queue is gone. */
   seen: Set<string>;
   timer: NodeJS.Timeout | undefined;
@@ -51,7 +53,8 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
     },
     methods: {
       async count(this: DlqMonitorService): Promise<DeadLetterCount[]> {
-        for (const { id } of this.nodeRouter.directory.list()) this.seen.add(id);
+        const { directory, departed } = this.nodeRouter;
+        for (const { id } of [...directory.list(), ...departed]) this.seen.add(id);
         const counts = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
         const failures = (await this.nodeRouter.depth(VALIDATION_FAILURES)) ?? 0;
         return [...counts.flat(), { agentId: null, queue: VALIDATION_FAILURES, messages: failures }];
@@ -69,8 +72,10 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
       },
 
       async watch(this: DlqMonitorService) {
+        const { ready } = this.nodeRouter.directory;
         try {
           await this.compare(await this.count());
+          this.began ||= ready;
         } catch (error) {
           this.logger.warn(`dead letters could not be counted: ${messageOf(error)}`);
         }
@@ -89,17 +94,19 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
         metrics.set('dmr_validation_failures_messages', failures?.messages ?? 0);
         const speaks = nodesWith(this.broker, 'dlq-monitor')[0] === this.broker.nodeID;
         for (const count of counts) {
-          // What lay there before this node began to look has not grown under its eyes.
-          const before = this.last.get(count.queue) ?? count.messages;
-          this.last.set(count.queue, count.messages);
-          if (count.messages <= before || !speaks) continue;
-          this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });
-          await this.broker.emit('dlq.growing', { ...count, before });
+          // What lay there before this node began to look has not grown under its eyes; a queue that came since has.
+          const before = this.last.get(count.queue) ?? (this.began ? 0 : count.messages);
+          if (count.messages > before && speaks) {
+            this.logger.warn('dead letters are growing', { event: 'dlq-growing', ...count, before });
+            await this.broker.emit('dlq.growing', { ...count, before });
+          }
+          this.last.set(count.queue, count.messages); // said, or else said again after the next count
         }
       },
     },
     created(this: DlqMonitorService) {
       this.last = new Map();
+      this.began = false;
       this.seen = new Set();
     },
     started(this: DlqMonitorService) {

@@ -1,18 +1,21 @@
 import type { Context, ServiceActionsSchema, ServiceSchema } from 'moleculer';
-import type { AgentDiff } from '../../lib/agents/agent-record';
+import type { AgentDiff, DepartedAgent } from '../../lib/agents/agent-record';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
-import { FinalError, messageOf } from '../../lib/errors';
+import { FinalError, messageOf, RetryableError } from '../../lib/errors';
+import { nodesWith } from '../../lib/mesh/nodes';
 import { Retirement } from '../../lib/router/retirement';
 import { nodeOf, routingTable } from '../../lib/router/routes';
 import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
 
-const RETIRE_EVERY_MS = 60_000;
+/** Bounds of the pause between two looks at the queues of those who left. */
+const RETIRE_EVERY_MS = { min: 250, max: 60_000 };
 
 interface RouterService extends NodeRouterService {
   retirement: Retirement;
-  retireTimer: NodeJS.Timeout;
+  retireTimer: NodeJS.Timeout | undefined;
   agentsChanged(diff: AgentDiff): Promise<void>;
+  retireDue(): Promise<void>;
   atSocket(ctx: AgentContext, action: string): Promise<unknown>;
   knownAgent(agentId: string): void;
 }
@@ -54,15 +57,23 @@ const actions: ServiceActionsSchema = {
       return this.atSocket(ctx, 'gateway.io.pause');
     },
   },
-  /** Takes the queues of an agent that left CentOps out of use, see Retirement. */
+  /**
+   * Takes the queues of an agent that left CentOps out of use, see Retirement, also when nobody remembers that it was
+   * there: the grace begins, for the whole mesh. `now` moves what waits without waiting for its end.
+   */
   retire: {
     visibility: 'public',
-    params: agentParams,
-    handler(this: RouterService, { params: { agentId } }: AgentContext) {
-      if (this.nodeRouter.directory.get(agentId)) {
+    params: { ...agentParams, now: { type: 'boolean', optional: true } },
+    async handler(this: RouterService, ctx: Context<{ agentId: string; now?: boolean }>) {
+      const { agentId, now } = ctx.params;
+      const { directory } = this.nodeRouter;
+      if (!directory.ready) throw new RetryableError('AGENTS_UNKNOWN', 'The agent list is not there yet, try again');
+      if (directory.get(agentId)) {
         throw new FinalError('AGENT_LISTED', `Agent ${agentId} is listed by CentOps; remove it there first`);
       }
-      return this.retirement.begin(agentId);
+      const departed = await ctx.call<DepartedAgent, object>('config-sync.depart', { agentId });
+      this.nodeRouter.takeSnapshot({ agents: [], departed: [departed], missing: [] });
+      return now ? this.retirement.finish(agentId) : this.retirement.step(agentId);
     },
   },
   /** The live routing of the whole mesh. */
@@ -84,10 +95,18 @@ export function routerService(config: ServerConfig): ServiceSchema {
     methods: {
       async agentsChanged(this: RouterService, diff: AgentDiff) {
         const later = (error: unknown) => this.logger.warn(`the agents' queues are managed later: ${messageOf(error)}`);
-        for (const { id } of diff.added) this.retirement.cancel(id);
         // Queues are declared again at the next connection and with the first message that finds none.
         await this.nodeRouter.declareMany(diff.added.map(({ id }) => id)).catch(later);
-        for (const { id } of diff.removed) await this.retirement.begin(id).catch(later);
+      },
+      /** One node of the mesh does it for all; two that both think so do no harm. */
+      async retireDue(this: RouterService) {
+        const leads = nodesWith(this.broker, 'router')[0] === this.broker.nodeID;
+        if (this.retirement.due().length > 0 && leads) {
+          await this.askForSnapshot(); // somebody may be back who was announced without this node
+          await this.retirement.goOn();
+        }
+        const pause = Math.min(RETIRE_EVERY_MS.max, Math.max(RETIRE_EVERY_MS.min, config.retireAfterMs));
+        if (this.retireTimer) this.retireTimer = setTimeout(() => void this.retireDue(), pause);
       },
       /** Calls the gateway that holds the agent's socket. */
       async atSocket(this: RouterService, ctx: AgentContext, action: string) {
@@ -106,10 +125,11 @@ export function routerService(config: ServerConfig): ServiceSchema {
       this.nodeRouter.on('agents', (diff) => void this.agentsChanged(diff));
     },
     started(this: RouterService) {
-      this.retireTimer = setInterval(() => void this.retirement.goOn(), RETIRE_EVERY_MS);
+      this.retireTimer = setTimeout(() => void this.retireDue(), RETIRE_EVERY_MS.min);
     },
     stopped(this: RouterService) {
-      clearInterval(this.retireTimer);
+      clearTimeout(this.retireTimer);
+      this.retireTimer = undefined;
     },
   });
 }

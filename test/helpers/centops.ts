@@ -13,7 +13,13 @@ export type CentOpsFailure =
   /** 200; the first agent is intact, every other lacks its key, and things that are no agents follow. */
   | { kind: 'half-valid' }
   /** No answer at all. */
-  | { kind: 'hang' };
+  | { kind: 'hang' }
+  /** The right answer, this late. */
+  | { kind: 'slow'; delayMs: number }
+  /** 200 and entries of this length, one on each of the first three pages. */
+  | { kind: 'huge'; bytes: number }
+  /** 302; to `/clients` only for who asks for `/moved`, whose list is there. */
+  | { kind: 'redirect'; to: string };
 
 export interface CentOpsOptions {
   apiKey?: string;
@@ -63,6 +69,8 @@ export async function startCentOps(agents: PublicIdentity[], options: CentOpsOpt
   });
 }
 
+const SHAPES: Record<string, CentOpsRequest['shape']> = { '/agents': 'flat', '/clients': 'paged', '/moved': 'paged' };
+
 class StandIn {
   readonly requests: CentOpsRequest[] = [];
   readonly apiKey: string;
@@ -87,13 +95,17 @@ class StandIn {
 
   serve(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://centops');
-    const shape = { '/agents': 'flat', '/clients': 'paged' }[url.pathname] as CentOpsRequest['shape'] | undefined;
+    const shape = SHAPES[url.pathname];
     if (!shape || request.method !== 'GET') return void response.writeHead(404).end();
     const page = shape === 'paged' ? Number(url.searchParams.get('page') ?? 1) : undefined;
     const authorized = shape === 'flat' || request.headers.authorization === this.expectedAuthorization();
     this.requests.push({ shape, page, authorized });
     if (!authorized) return void response.writeHead(401).end();
-    this.answer(response, this.failureAt(page), page, Number(url.searchParams.get('pageSize') ?? 100));
+    const failure = this.failureAt(page);
+    if (failure?.kind === 'redirect' && (failure.to !== '/clients' || url.pathname === '/moved')) {
+      return void response.writeHead(302, { location: failure.to }).end();
+    }
+    this.answer(response, failure, page, Number(url.searchParams.get('pageSize') ?? 100));
   }
 
   private expectedAuthorization(): string {
@@ -115,6 +127,8 @@ class StandIn {
     if (failure?.kind === 'status') return void response.writeHead(failure.status).end('{"message":"out of order"}');
     const entries = this.entries(failure);
     const body = JSON.stringify(page === undefined ? { response: entries.map(flat) } : this.paged(entries, page, size));
+    const delayMs = failure?.kind === 'slow' ? failure.delayMs : 0;
+    if (delayMs > 0) return void setTimeout(() => response.end(body), delayMs);
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(failure?.kind === 'invalid-json' ? body.slice(0, body.length / 2) : body);
   }
@@ -122,6 +136,14 @@ class StandIn {
   private entries(failure: CentOpsFailure | undefined): unknown[] {
     const records = this.agents.map(toAgentRecord);
     if (failure?.kind === 'empty') return [];
+    if (failure?.kind === 'huge')
+      return [
+        { name: 'x'.repeat(failure.bytes) },
+        {},
+        { name: 'x'.repeat(failure.bytes) },
+        {},
+        { name: 'x'.repeat(failure.bytes) },
+      ];
     if (failure?.kind !== 'half-valid') return records;
     const broken = records.slice(1).map((record) => ({ ...record, authenticationCertificate: undefined }));
     return [...records.slice(0, 1), ...broken, null, 'agent', { id: 'not-a-uuid' }];

@@ -5,6 +5,7 @@ import type { AgentSnapshot } from '../../lib/agents/agent-record';
 import { dlqName } from '../../lib/amqp/topology';
 import { meshBrokerOptions } from '../../lib/mesh/broker-options';
 import { nodesWith } from '../../lib/mesh/nodes';
+import type { NodeRouter } from '../../lib/router/node-router';
 import type { DeadLetterCount } from '../../services/server/dlq-monitor.service';
 import type { SyncResult } from '../../services/server/config-sync.service';
 import { startCentOps, type CentOps } from '../helpers/centops';
@@ -39,8 +40,14 @@ async function newCentOps(agents: PublicIdentity[]): Promise<CentOps> {
   return started;
 }
 
-async function startNode(only?: ServerServiceName[], url = centOps.url, broker = amqp): Promise<ServerNode> {
-  const node = await startServerNode(broker, url, { only, waitUntilHealthy: false });
+async function startNode(
+  only?: ServerServiceName[],
+  url = centOps.url,
+  broker = amqp,
+  more: NodeJS.ProcessEnv = {},
+): Promise<ServerNode> {
+  const env = { CENTOPS_REMOVE_AFTER_MS: '0', ...more };
+  const node = await startServerNode(broker, url, { only, env, waitUntilHealthy: false });
   toClose.push({ close: () => node.stop() });
   return node;
 }
@@ -50,6 +57,7 @@ async function startGateway(source: ServerNode): Promise<ServerNode> {
   const node = await startNode(['gateway.io']);
   await untilHealthy(node.url);
   await eventually(() => nodesWith(source.broker, 'gateway.io').length > 0);
+  await settle(); // what it is told because it is new must not be taken for what is announced later
   return node;
 }
 
@@ -64,6 +72,12 @@ async function known({ url }: ServerNode): Promise<number> {
   return parts.agents.known;
 }
 
+const nameOf = async (node: ServerNode, id: string) =>
+  (await snapshotOf(node))?.agents.find((agent) => agent.id === id)?.name;
+
+const routerOf = (broker: ServiceBroker) =>
+  (broker.getLocalService('router') as unknown as { nodeRouter: NodeRouter }).nodeRouter;
+
 const knows = (node: ServerNode, count: number) => eventually(async () => (await known(node)) === count);
 /** Long enough for an announcement to arrive. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 500));
@@ -77,6 +91,16 @@ async function announce(config: ServerNode['config'], snapshot: AgentSnapshot): 
   await broker.stop();
 }
 
+it('a change in the moment a node joins reaches that node as well', async () => {
+  const source = await startNode(['config-sync']);
+  // Announced while the source does not know of the gateway yet, which has asked for the list already.
+  const gateway = await startNode(['gateway.io']);
+  await untilHealthy(gateway.url);
+  centOps.agents = [tax];
+  await sync(source);
+  await knows(gateway, 1);
+});
+
 describe('a node whose first answer of CentOps is not whole', () => {
   it.each(['half-valid', 'empty'] as const)('takes nobody away elsewhere (%s)', async (kind) => {
     const first = await startNode();
@@ -85,7 +109,7 @@ describe('a node whose first answer of CentOps is not whole', () => {
     faulty.failWith({ kind });
     const second = await startNode(undefined, faulty.url);
     await eventually(async () => (await snapshotOf(second))?.agents.length === 3);
-    expect(await snapshotOf(second)).toMatchObject({ whole: false });
+    expect(await snapshotOf(second)).toMatchObject({ departed: [] });
     await settle();
     expect(await known(first)).toBe(3);
     expect((await snapshotOf(first))?.agents).toHaveLength(3);
@@ -95,8 +119,8 @@ describe('a node whose first answer of CentOps is not whole', () => {
   it('is believed for whom it has, never for whom it lacks', async () => {
     const node = await startNode();
     await knows(node, 3);
-    const newcomer = toAgentRecord(makeIdentity('Newcomer'));
-    await announce(node.config, { agents: [newcomer], fetchedAt: Date.now() + 1000, whole: false });
+    const newcomer = { ...toAgentRecord(makeIdentity('Newcomer')), listedAt: Date.now() + 1000 };
+    await announce(node.config, { agents: [newcomer], departed: [], missing: [] });
     expect(await known(node)).toBe(4);
     expect((await snapshotOf(node))?.agents).toHaveLength(4);
   });
@@ -132,16 +156,59 @@ describe('a change of the list', () => {
   it('is not hidden by the list of a node whose clock is fast', async () => {
     const node = await startNode();
     await knows(node, 3);
-    await announce(node.config, { agents: [toAgentRecord(tax)], fetchedAt: Date.now() + HOUR_MS, whole: true });
-    expect(await known(node)).toBe(1);
+    const old = { ...toAgentRecord(tax), name: 'Old name', listedAt: Date.now() + HOUR_MS };
+    await announce(node.config, { agents: [old], departed: [], missing: [] });
+    expect(await nameOf(node, tax.id)).toBe('Old name');
     await sync(node);
+    await eventually(async () => (await nameOf(node, tax.id)) === tax.name);
+  });
+
+  it("brings nobody back by a neighbour's older list, and takes nobody new away", async () => {
+    const node = await startNode();
     await knows(node, 3);
+    const stale = await snapshotOf(node);
+    const newcomer = makeIdentity('Newcomer');
+    centOps.agents = [tax, police, newcomer];
+    expect(await sync(node)).toMatchObject({ added: 1, removed: 1 });
+    await announce(node.config, stale!);
+    expect((await snapshotOf(node))?.agents.map(({ id }) => id).sort()).toEqual(
+      [tax.id, police.id, newcomer.id].sort(),
+    );
+    expect(await known(node)).toBe(3);
+  });
+
+  it('that a neighbour announces makes a node look for itself', async () => {
+    const node = await startNode();
+    await knows(node, 3);
+    await announce(node.config, { agents: [], departed: [{ id: tax.id, leftAt: Date.now() + 1000 }], missing: [] });
+    await knows(node, 3);
+    expect((await snapshotOf(node))?.departed).toEqual([]);
+  });
+});
+
+describe('two nodes that are told different lists', () => {
+  it('remove nobody whom one of them still sees', async () => {
+    const time = { CENTOPS_REMOVE_AFTER_MS: '900' };
+    const first = await startNode(undefined, centOps.url, amqp, time);
+    const faulty = await newCentOps([tax, police, health]);
+    const second = await startNode(undefined, faulty.url, amqp, time);
+    for (const node of [first, second]) await knows(node, 3);
+    const removals = jest.fn();
+    for (const { broker } of [first, second]) routerOf(broker).on('agents', removals);
+    faulty.agents = [tax, health];
+    await sync(second);
+    // Both look again and again, for more than three times as long as a removal takes.
+    await eventually(() => faulty.requests.length > 12, { timeoutMs: 20_000 });
+    expect(removals).not.toHaveBeenCalled();
+    expect((await snapshotOf(second))?.agents).toHaveLength(3);
+    centOps.agents = [tax, health];
+    for (const node of [first, second]) await knows(node, 2);
   });
 });
 
 describe('dead letters of an agent that left', () => {
   it('are counted for as long as their queue is there', async () => {
-    const node = await startNode();
+    const node = await startNode(undefined, centOps.url, amqp, { RETIRE_AFTER: '1' });
     await knows(node, 3);
     const counts = async () => {
       const all = await node.broker.call<DeadLetterCount[], object>('dlq-monitor.counts', {});

@@ -23,7 +23,9 @@ describe("the router's actions", () => {
 
   beforeAll(async () => {
     centOps = await startCentOps([tax, police]);
-    server = await startServerNode(amqp, centOps.url, { env: { RETIRE_AFTER: '1', DLQ_MONITOR_INTERVAL_MS: '1000' } });
+    server = await startServerNode(amqp, centOps.url, {
+      env: { RETIRE_AFTER: '1', DLQ_MONITOR_INTERVAL_MS: '1000', CENTOPS_REMOVE_AFTER_MS: '0' },
+    });
     const { host, port, user, password, vhost } = amqp;
     connection = await connect({ hostname: host, port, username: user, password, vhost });
   });

@@ -1,30 +1,28 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { fetchAgents } from '../../../lib/agents/centops-client';
-import { mergeAnswer } from '../../../lib/agents/sync';
-import type { CentOpsConfig } from '../../../lib/config/types';
+import { isWhole } from '../../../lib/agents/agent-list';
+import { fetchAgents, type CentOpsAccess } from '../../../lib/agents/centops-client';
 import { RetryableError } from '../../../lib/errors';
 import { type CentOps, startCentOps } from '../../helpers/centops';
 import { type AgentRecord, makeIdentity, toAgentRecord } from '../../helpers/keys';
 
 const agents = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'].map(makeIdentity);
 const records = agents.map(toAgentRecord);
-const cron = '* * * * *';
 
 let centOps: CentOps;
-let flat: CentOpsConfig;
-let paged: CentOpsConfig;
+let flat: CentOpsAccess;
+let paged: CentOpsAccess;
 
 beforeEach(async () => {
   centOps = await startCentOps(agents);
-  flat = { url: centOps.url, cron };
-  paged = { url: centOps.pagedUrl, cron, apiKey: centOps.apiKey, apiSecret: centOps.apiSecret };
+  flat = { url: centOps.url };
+  paged = { url: centOps.pagedUrl, apiKey: centOps.apiKey, apiSecret: centOps.apiSecret };
 });
 
 afterEach(() => centOps.close());
 
-async function failureCode(config: CentOpsConfig): Promise<string> {
+async function failureCode(config: CentOpsAccess): Promise<string> {
   const error: unknown = await fetchAgents(config).catch((thrown: unknown) => thrown);
   if (!(error instanceof RetryableError)) throw new Error(`no failure: ${JSON.stringify(error)}`);
   return error.code;
@@ -99,6 +97,7 @@ describe('fetchAgents', () => {
       const list = await fetchAgents(config);
       expect(list.agents).toEqual(records);
       expect(list.rejected).toEqual([`agent ${double.id} is listed twice`]);
+      expect(list.contradicted).toEqual([double.id]);
     }
   });
 
@@ -110,20 +109,18 @@ describe('fetchAgents', () => {
 
   it('reads every page of a paged list that wants no credentials', async () => {
     const url = await serve((page) => ({ items: [entryOf(records[page - 1]!)], totalPages: 3 }));
-    await expect(fetchAgents({ url, cron })).resolves.toEqual({ agents: records.slice(0, 3), rejected: [] });
+    await expect(fetchAgents({ url })).resolves.toEqual({ agents: records.slice(0, 3), rejected: [] });
   });
 
   it('is not fooled by a list that repeats its first page for every other', async () => {
     const url = await serve(() => ({ items: records.slice(0, 2).map(entryOf), totalPages: 3 }));
-    const list = await fetchAgents({ url, cron });
+    const list = await fetchAgents({ url });
     expect(list.agents).toEqual(records.slice(0, 2));
     expect(list.rejected).not.toEqual([]);
   });
 });
 
-describe('a list that is not whole takes nobody away', () => {
-  const left = toAgentRecord(makeIdentity('left'));
-
+describe('a list is not whole', () => {
   it.each([
     ['a page that should hold agents holds none', (page: number) => page !== 2, () => 3],
     ['a later page counts fewer pages', () => true, (page: number) => (page === 2 ? 2 : 3)],
@@ -136,12 +133,12 @@ describe('a list that is not whole takes nobody away', () => {
     const list = await fetchAgents({ ...paged, url });
     expect(list.agents).toContainEqual(records[2]);
     expect(list.rejected).not.toEqual([]);
-    expect(mergeAnswer([...records, left], list)).toHaveLength(6);
+    expect(isWhole(list)).toBe(false);
   });
 
   it('when CentOps goes blank in the middle', async () => {
     centOps.failWith({ kind: 'empty' }, 2);
-    expect(mergeAnswer([...records, left], await fetchAgents(paged))).toHaveLength(6);
+    expect(isWhole(await fetchAgents(paged))).toBe(false);
   });
 
   it('when there are more pages than are read', async () => {
@@ -150,6 +147,81 @@ describe('a list that is not whole takes nobody away', () => {
     expect(list.agents).toHaveLength(1000);
     expect(list.rejected).toEqual(['only 1000 of 1001 pages are read']);
   });
+});
+
+describe('an answer that never ends well', () => {
+  it('fails when all pages together take too long, though each is in time', async () => {
+    const timeout = jest.spyOn(AbortSignal, 'timeout');
+    timeout.mockImplementation((ms) => {
+      const late = new AbortController();
+      if (ms === 45_000) setTimeout(() => late.abort(new Error('too slow')), 300).unref();
+      return late.signal;
+    });
+    centOps.failWith({ kind: 'slow', delayMs: 200 });
+    await expect(failureCode(paged)).resolves.toBe('CENTOPS_UNREACHABLE');
+    expect(centOps.requests.map(({ page }) => page)).toEqual([1, 2]);
+    timeout.mockRestore();
+  });
+
+  it('is given up when the node stops', async () => {
+    centOps.failWith({ kind: 'hang' });
+    const stop = new AbortController();
+    const asked = fetchAgents(flat, stop.signal).catch((error: unknown) => error);
+    stop.abort();
+    await expect(asked).resolves.toMatchObject({ code: 'CENTOPS_UNREACHABLE' });
+  });
+
+  it('is read no further than 20 MB, which all pages share', async () => {
+    centOps.failWith({ kind: 'huge', bytes: 21_000_000 });
+    await expect(failureCode(flat)).resolves.toBe('CENTOPS_ANSWER_INVALID');
+    centOps.failWith({ kind: 'huge', bytes: 8_000_000 });
+    await expect(failureCode(paged)).resolves.toBe('CENTOPS_ANSWER_INVALID');
+    expect(centOps.requests.filter(({ shape }) => shape === 'paged')).toHaveLength(3);
+  });
+
+  it('is no list when it has more entries than any mesh has agents', async () => {
+    const url = await serve(() => ({ items: new Array(20_001).fill(0), totalPages: 1 }));
+    await expect(failureCode({ url })).resolves.toBe('CENTOPS_ANSWER_INVALID');
+  });
+});
+
+describe('a redirect', () => {
+  it('is followed within CentOps, with the credentials', async () => {
+    centOps.failWith({ kind: 'redirect', to: '/clients' });
+    const url = new URL('/moved', centOps.url).href;
+    await expect(fetchAgents({ ...paged, url })).resolves.toMatchObject({ agents: records.slice(0, 2) });
+    expect(centOps.requests.every(({ authorized }) => authorized)).toBe(true);
+  });
+
+  it('to another host is refused: neither credentials nor trust go there', async () => {
+    const other = await startCentOps(agents);
+    centOps.failWith({ kind: 'redirect', to: other.pagedUrl });
+    const error: unknown = await fetchAgents(paged).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'CENTOPS_REFUSED' });
+    expect(String(error)).toContain('CENTOPS_CONFIGURATION_URL');
+    expect(other.requests).toEqual([]);
+    await other.close();
+  });
+
+  it('in circles ends', async () => {
+    centOps.failWith({ kind: 'redirect', to: '/agents' });
+    await expect(failureCode(flat)).resolves.toBe('CENTOPS_REFUSED');
+    expect(centOps.requests).toHaveLength(4);
+  });
+});
+
+it('says nothing of the credentials in any error', async () => {
+  const access = { ...paged, apiKey: 'planted-key', apiSecret: 'planted-secret' };
+  const encoded = Buffer.from('planted-key:planted-secret').toString('base64');
+  const texts: string[] = [];
+  for (const kind of ['hang', 'invalid-json', 'empty'] as const) {
+    centOps.failWith({ kind });
+    const signal = AbortSignal.timeout(300);
+    const error: unknown = await fetchAgents(access, signal).catch((thrown: unknown) => thrown);
+    for (let cause = error; cause instanceof Error; cause = cause.cause) texts.push(cause.message, String(cause.stack));
+  }
+  expect(texts.length).toBeGreaterThan(0);
+  for (const text of texts) expect(text).not.toMatch(new RegExp(`planted|${encoded}`));
 });
 
 /** A CentOps of our own making, for what none should do. */

@@ -29,7 +29,13 @@ const DEFAULTS = {
   ttl: { agentTtlMs: 300000, dlqTtlMs: 86400000, validationFailuresTtlMs: 86400000 },
   delivery: { ackTimeoutMs: 2000, maxTries: 10, retryDelayMs: 1000, retryDelayMaxMs: 30000, prefetch: 50 },
   confirmTimeoutMs: 1500,
-  centOps: { url: 'http://centops.test/agents', cron: '*/30 * * * *', apiKey: undefined, apiSecret: undefined },
+  centOps: {
+    url: 'http://centops.test/agents',
+    cron: '*/30 * * * *',
+    removeAfterMs: 60000,
+    apiKey: undefined,
+    apiSecret: undefined,
+  },
   retireAfterMs: 86400000,
   dlqMonitorIntervalMs: 30000,
 };
@@ -46,6 +52,7 @@ const OTHERS: Env = {
   AGENT_LIST_GRACE_MS: '103',
   CENTOPS_CONFIGURATION_URL: 'https://other.test/list',
   CENTOPS_CONFIGURATION_CRON_TIME: '*/5 * * * * *',
+  CENTOPS_REMOVE_AFTER_MS: '99',
   CENTOPS_CONFIGURATION_API_KEY: 'the-key',
   CENTOPS_CONFIGURATION_API_SECRET: 'the-secret',
   RABBITMQ_DEFAULT_HOST: '10.0.0.7, [::1]:99',
@@ -123,7 +130,13 @@ describe('the configuration of a server', () => {
       ttl: { agentTtlMs: 106, dlqTtlMs: 107, validationFailuresTtlMs: 108 },
       delivery: { ackTimeoutMs: 112, maxTries: 113, retryDelayMs: 114, retryDelayMaxMs: 115, prefetch: 116 },
       confirmTimeoutMs: 111,
-      centOps: { url: 'https://other.test/list', cron: '*/5 * * * * *', apiKey: 'the-key', apiSecret: 'the-secret' },
+      centOps: {
+        url: 'https://other.test/list',
+        cron: '*/5 * * * * *',
+        removeAfterMs: 99,
+        apiKey: 'the-key',
+        apiSecret: 'the-secret',
+      },
       retireAfterMs: 109,
       dlqMonitorIntervalMs: 110,
     });

@@ -24,6 +24,7 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['server', 'RABBITMQ_DEFAULT_TTL', 1, TTL],
   ['server', 'RABBITMQ_DEFAULT_DLQ_TTL', 1, TTL],
   ['server', 'RABBITMQ_VALIDATION_FAILURES_TTL', 1, TTL],
+  ['server', 'CENTOPS_REMOVE_AFTER_MS', 0, TIMER],
   ['server', 'RETIRE_AFTER', 1, TIMER],
   ['server', 'DLQ_MONITOR_INTERVAL_MS', 1, TIMER],
   ['server', 'CONFIRM_TIMEOUT_MS', 1, TIMER],
@@ -149,7 +150,10 @@ const CASES: Case[] = [
         ['http://a', 'http://a'],
         [' https://a.b:8443/c?d=e\n', 'https://a.b:8443/c?d=e'],
       ],
-      refuses: ['ftp://a', 'a/b', 'http://', 'http://a b', 'http://[', 'http://a:99999', 'http://a/b c'],
+      refuses: [
+        ...['ftp://a', 'a/b', 'http://', 'http://a b', 'http://[', 'http://a:99999', 'http://a/b c'],
+        ...['https://user:password@a', 'https://user@a', 'https://:password@a'],
+      ],
     },
   ],
   [

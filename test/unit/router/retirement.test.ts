@@ -5,18 +5,28 @@ import { moveToDlq } from '../../../lib/router/retire';
 import { Retirement } from '../../../lib/router/retirement';
 import { FakePublisher, RecordingLog } from '../fakes';
 
-const GRACE_MS = 60_000;
+const GRACE_MS = 600_000;
+/** After that nothing is on its way into the dead-letter queue any more. */
+const SETTLE_MS = 300_000;
 
 /** The queues of agents that left: how much waits in each, by agent. */
 class FakeRouter {
   readonly waiting = new Map<string, number>();
   readonly deadLetters = new Map<string, number>();
   readonly calls: string[] = [];
-  readonly listed = new Set<string>();
-  readonly directory = { get: (agentId: string) => this.listed.has(agentId) || undefined };
+  departed: { id: string; leftAt: number }[] = [];
   /** Happens while a queue is emptied. */
   meanwhile: (() => void) | undefined;
   failure: Error | undefined;
+
+  leave(id: string, leftAt = Date.now()): void {
+    this.comeBack(id);
+    this.departed.push({ id, leftAt });
+  }
+
+  comeBack(id: string): void {
+    this.departed = this.departed.filter((agent) => agent.id !== id);
+  }
 
   moveToDlq(agentId: string): Promise<number> {
     this.calls.push(`move ${agentId}`);
@@ -46,112 +56,130 @@ beforeEach(() => {
 });
 afterEach(() => void jest.useRealTimers());
 
+async function goOnAfter(ms: number): Promise<void> {
+  jest.advanceTimersByTime(ms);
+  await retirement.goOn();
+}
+
 describe('Retirement', () => {
-  it('moves what waits at once, and deletes nothing before the grace is over', async () => {
+  it('leaves the queue alone until the grace is over, for an agent that comes back', async () => {
+    router.leave('a');
     router.waiting.set('a', 3);
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 3, gone: false });
-    jest.advanceTimersByTime(GRACE_MS - 1);
-    await retirement.goOn();
-    expect(router.calls).toEqual(['move a', 'move a']);
-    expect(log.at('warn')).toEqual([expect.stringContaining('3 messages of agent a')]);
+    await goOnAfter(GRACE_MS - 1);
+    expect(retirement.due()).toEqual([]);
+    expect(router.calls).toEqual([]);
+    router.comeBack('a');
+    await goOnAfter(GRACE_MS);
+    expect(router.calls).toEqual([]);
   });
 
-  it('deletes empty queues once the grace is over, and then has done with the agent', async () => {
-    await retirement.begin('a');
-    jest.advanceTimersByTime(GRACE_MS);
-    await retirement.goOn();
-    await retirement.goOn();
-    expect(router.calls).toEqual(['move a', 'move a', 'delete a']);
+  it('then moves what waits, and deletes once everything has settled', async () => {
+    router.leave('a');
+    router.waiting.set('a', 3);
+    await goOnAfter(GRACE_MS);
+    expect(log.at('warn')).toEqual([expect.stringContaining('3 messages of agent a')]);
+    await goOnAfter(SETTLE_MS - 1);
+    expect(router.calls).toEqual(['move a', 'move a']);
+    router.deadLetters.set('a', 0);
+    await goOnAfter(1);
+    expect(router.calls.slice(2)).toEqual(['move a', 'delete a']);
     expect(log.at('info')).toEqual(['the queues of agent a are deleted']);
+    await goOnAfter(SETTLE_MS);
+    expect(router.calls).toHaveLength(4);
   });
 
   it('moves what came in late before it deletes', async () => {
-    await retirement.begin('a');
+    router.leave('a');
+    await goOnAfter(GRACE_MS);
     router.waiting.set('a', 1);
-    jest.advanceTimersByTime(GRACE_MS);
-    await retirement.goOn();
+    await goOnAfter(SETTLE_MS);
     expect(router.calls.slice(1)).toEqual(['move a', 'delete a']);
     expect(router.deadLetters.get('a')).toBe(1);
   });
 
   it('goes on for as long as a dead letter lies there', async () => {
+    router.leave('a');
     router.waiting.set('a', 1);
-    await retirement.begin('a');
-    jest.advanceTimersByTime(GRACE_MS);
-    await retirement.goOn();
+    await goOnAfter(GRACE_MS);
+    await goOnAfter(SETTLE_MS);
     router.deadLetters.set('a', 0);
-    await retirement.goOn();
-    await retirement.goOn();
+    await goOnAfter(60_000);
+    await goOnAfter(60_000);
     expect(router.calls.filter((call) => call === 'delete a')).toHaveLength(2);
   });
 
-  it('counts the grace from the first time an agent was missing', async () => {
-    await retirement.begin('a');
-    jest.advanceTimersByTime(GRACE_MS);
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: true });
+  it('goes by the departure, not by when this node heard of it', () => {
+    router.leave('a', Date.now() - GRACE_MS);
+    expect(retirement.due()).toEqual(['a']);
   });
 
-  it('leaves an agent alone that is back, and begins anew when it leaves again', async () => {
-    await retirement.begin('a');
+  it('goes by when this node heard of it where a clock was fast', () => {
+    router.leave('a', Date.now() + 365 * 86_400_000);
+    expect(retirement.due()).toEqual([]);
     jest.advanceTimersByTime(GRACE_MS);
-    retirement.cancel('a');
-    await retirement.goOn();
+    expect(retirement.due()).toEqual(['a']);
+  });
+
+  it('begins anew with an agent that came back and left again', async () => {
+    router.leave('a');
+    await goOnAfter(GRACE_MS - 1);
+    router.comeBack('a');
+    router.leave('a');
+    await goOnAfter(GRACE_MS - 1);
+    expect(router.calls).toEqual([]);
+    await goOnAfter(1);
     expect(router.calls).toEqual(['move a']);
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
   });
 
-  it.each([
-    ['is told so', () => retirement.cancel('b')],
-    ['is only listed so far', () => router.listed.add('b')],
-  ])("moves nothing of an agent that comes back during another's step and %s", async (_how, comeBack) => {
-    await retirement.begin('a');
-    await retirement.begin('b');
+  it("moves nothing of an agent that comes back during another's step", async () => {
+    router.leave('a');
+    router.leave('b');
     router.waiting.set('b', 1);
-    router.meanwhile = comeBack;
-    await retirement.goOn();
-    expect(router.calls).toEqual(['move a', 'move b', 'move a']);
+    router.meanwhile = () => router.comeBack('b');
+    await goOnAfter(GRACE_MS);
+    expect(router.calls).toEqual(['move a']);
     expect(router.waiting.get('b')).toBe(1);
   });
 
   it('does not delete the queues of an agent that comes back during its own step', async () => {
-    await retirement.begin('a');
-    jest.advanceTimersByTime(GRACE_MS);
-    router.meanwhile = () => router.listed.add('a');
-    await retirement.goOn();
+    router.leave('a');
+    await goOnAfter(GRACE_MS);
+    router.meanwhile = () => router.comeBack('a');
+    await goOnAfter(SETTLE_MS);
     expect(router.calls).toEqual(['move a', 'move a']);
   });
 
-  it('does not begin with an agent that is back already, and counts its grace anew later', async () => {
-    router.listed.add('a');
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
-    jest.advanceTimersByTime(GRACE_MS);
-    router.listed.delete('a');
-    await retirement.goOn();
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: false });
+  it('moves at once when an operator says so, and deletes as late as ever', async () => {
+    router.leave('a');
+    router.waiting.set('a', 2);
+    await expect(retirement.step('a')).resolves.toEqual({ moved: 0, gone: false });
+    await expect(retirement.finish('a')).resolves.toEqual({ moved: 2, gone: false });
     expect(router.calls).toEqual(['move a']);
   });
 
-  it('with no grace deletes in the same step', async () => {
-    retirement = new Retirement(router as unknown as NodeRouter, 0, log);
-    await expect(retirement.begin('a')).resolves.toEqual({ moved: 0, gone: true });
+  it('touches nothing of an agent that is listed, or of whom nobody knows', async () => {
+    await expect(retirement.finish('a')).resolves.toEqual({ moved: 0, gone: false });
+    expect(router.calls).toEqual([]);
   });
 
-  it('tells who began it that the broker is away, and goes on later', async () => {
+  it('says of an agent whose queues are deleted that they are', async () => {
+    retirement = new Retirement(router as unknown as NodeRouter, 0, log);
+    router.leave('a');
+    await expect(retirement.step('a')).resolves.toEqual({ moved: 0, gone: true });
+    await expect(retirement.step('a')).resolves.toEqual({ moved: 0, gone: true });
+    expect(router.calls).toEqual(['move a', 'delete a']);
+  });
+
+  it('goes on later, with everybody, when the broker is away', async () => {
+    router.leave('a');
+    router.leave('b');
     router.failure = new Error('no broker');
-    await expect(retirement.begin('a')).rejects.toThrow('no broker');
-    await retirement.begin('b').catch(() => undefined);
-    jest.advanceTimersByTime(GRACE_MS);
-    await retirement.goOn();
+    await goOnAfter(GRACE_MS);
     expect(log.at('warn')).toHaveLength(2);
     router.failure = undefined;
-    await retirement.goOn();
+    await goOnAfter(1000);
+    await goOnAfter(SETTLE_MS);
     expect(router.calls).toEqual(expect.arrayContaining(['delete a', 'delete b']));
-  });
-
-  it('does nothing for nobody', async () => {
-    retirement.cancel('a');
-    await retirement.goOn();
-    expect(router.calls).toEqual([]);
   });
 });
 
