@@ -1,5 +1,5 @@
 import { NODE_VARIABLES } from './node-variables';
-import { httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigin, uuid, whole } from './rules';
+import { milliseconds, namespace, oneOf, privateKey, requestUrl, socketOrigin, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
@@ -46,7 +46,7 @@ export const AGENT_VARIABLES = {
   ...UPLINK_VARIABLES,
   OUTGOING_MESSAGE_ENDPOINT: {
     doc: "The chatbot's endpoint that opened messages are posted to.",
-    rule: httpUrl(),
+    rule: requestUrl(),
     required: true,
     example: 'http://localhost:8090/messages',
   },

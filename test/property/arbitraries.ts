@@ -58,6 +58,15 @@ export const anyValue: fc.Arbitrary<unknown> = fc.oneof(
   { arbitrary: nested, weight: 1 },
 );
 
+/** Any JSON as its text, also such that printing would not get to the end of. */
+export const anyJson = fc.oneof(
+  { arbitrary: tree.map((value) => JSON.stringify(value)), weight: 100 },
+  {
+    arbitrary: fc.integer({ min: 100, max: 20_000 }).map((depth) => '['.repeat(depth) + ']'.repeat(depth)),
+    weight: 1,
+  },
+);
+
 type Path = (string | number)[];
 
 function pathsOf(value: unknown, base: Path = []): Path[] {

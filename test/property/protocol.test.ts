@@ -6,7 +6,7 @@ import { idOf, isIsoTimestamp, parseEnvelope } from '../../lib/protocol/envelope
 import { ERROR_TYPES } from '../../lib/protocol/events';
 import { verdictOf } from '../../lib/router/verdict';
 import { readList } from '../../lib/uplink/agent-list';
-import { anyText, anyValue, edit, edited, forMutants, mutantsOf, runs } from './arbitraries';
+import { anyText, anyValue, edit, edited, forMutants, runs } from './arbitraries';
 
 type Fields = Record<string, unknown>;
 
