@@ -40,6 +40,8 @@ export class AgentSessions {
     this.sessions.get(agentId)?.drop();
     this.sessions.set(agentId, session);
     return this.inTurn(session, async () => {
+      // Gone while it waited: who logs in over and over must not hold up the last login, or the end of this node.
+      if (!session.isOpen) return;
       await this.router.consumers.detach(agentId);
       await this.dropElsewhere(agentId);
       await session.sendFullList(this.router.directory.list(), this.listGraceMs);
