@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * Base of every error that this project throws on purpose: `code` is stable and safe to switch on, `retryable` says
  * whether the same attempt can succeed later, and the message says who must do what. No secret ever goes into it.
@@ -25,9 +27,15 @@ export class FinalError extends DmrError {}
 
 /** The text of anything that was thrown, for a log line, with the system's code (ECONNREFUSED, CERT_HAS_EXPIRED) where one lies below. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return textOf(error);
+  const message = textOf(error.message);
   const code = systemCode(error.cause);
-  return code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+/** Not `String`: not every object can be converted. What is in one is not shown. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { depth: -1, customInspect: false });
 }
 
 function systemCode(cause: unknown): string | undefined {

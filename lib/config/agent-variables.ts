@@ -1,5 +1,5 @@
 import { NODE_VARIABLES } from './node-variables';
-import { folder, httpUrl, milliseconds, namespace, oneOf, privateKey, socketOrigins, uuid, whole } from './rules';
+import { folder, milliseconds, namespace, oneOf, privateKey, requestUrl, socketOrigins, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
@@ -71,7 +71,7 @@ export const AGENT_VARIABLES = {
   ...UPLINK_VARIABLES,
   OUTGOING_MESSAGE_ENDPOINT: {
     doc: "The chatbot's endpoint that opened messages are posted to.",
-    rule: httpUrl(),
+    rule: requestUrl(),
     required: true,
     example: 'http://localhost:8090/messages',
   },

@@ -88,12 +88,12 @@ const HTTP_URL: ValidationRuleObject[] = [
 /** A URL of HTTP. */
 export const httpUrl = () => rule<string>('a URL that starts with http:// or https://', ...HTTP_URL);
 
-/** A URL of HTTP without user and password in it: errors that quote it would show them. */
-export const httpUrlWithoutLogin = () =>
+/** A URL of HTTP that requests go to: `fetch` refuses a user and a password in it, with an error that quotes both. */
+export const requestUrl = () =>
   rule<string>(
-    'a URL that starts with http:// or https:// and has no user or password in it',
+    'an http:// or https:// URL without user and password',
     ...HTTP_URL,
-    holds((value: string) => new URL(value).username + new URL(value).password === ''),
+    holds((value: string) => !new URL(value).username && !new URL(value).password),
   );
 
 /** A URL of HTTP to put paths behind: it ends without a slash. */

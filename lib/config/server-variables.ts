@@ -1,5 +1,5 @@
 import { AMQP_VARIABLES, NODE_VARIABLES } from './node-variables';
-import { cron, flag, httpUrlWithoutLogin, lifetime, milliseconds, namespace, text, whole } from './rules';
+import { cron, flag, lifetime, milliseconds, namespace, requestUrl, text, whole } from './rules';
 import type { Variables } from './variable';
 
 const SOCKET_VARIABLES = {
@@ -53,7 +53,7 @@ const SOCKET_VARIABLES = {
 const CENTOPS_VARIABLES = {
   CENTOPS_CONFIGURATION_URL: {
     doc: 'Where CentOps serves the list of agents.',
-    rule: httpUrlWithoutLogin(),
+    rule: requestUrl(),
     required: true,
     example: 'https://centops.example.org/agents',
   },

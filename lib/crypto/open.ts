@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { compactDecrypt, compactVerify } from 'jose';
 import { FinalError } from '../errors';
+import { isCanonical } from './compact';
 import type { Binding } from './seal';
 
 /** The seal cannot be opened with this agent's key. */
@@ -55,6 +56,7 @@ async function withFirst<T>(keys: KeyObject | readonly KeyObject[], use: (key: K
 }
 
 async function decrypt(sealed: string, key: KeyObject): Promise<string> {
+  if (!isCanonical(sealed)) throw new DecryptionError();
   try {
     const { plaintext } = await compactDecrypt(sealed, key, {
       keyManagementAlgorithms: ['RSA-OAEP'],

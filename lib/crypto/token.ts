@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, SignJWT } from 'jose';
 import { FinalError } from '../errors';
+import { isCanonical } from './compact';
 
 const LIFETIME_S = 60;
 /** How far an agent's clock may run ahead of ours, s. */
@@ -47,6 +48,7 @@ export async function verifyToken(
 }
 
 function claimedAgent(token: string): string {
+  if (!isCanonical(token)) throw new TokenError('it is not a JWT');
   try {
     const { kid } = decodeProtectedHeader(token);
     if (typeof kid === 'string' && kid !== '') return kid;

@@ -61,6 +61,8 @@ export class AgentSessions {
     this.seats.get(agentId)?.session.drop();
     this.seats.set(agentId, seat);
     return this.inTurn(session, async () => {
+      // Gone while it waited: who logs in over and over must not hold up the last login, or the end of this node.
+      if (!session.isOpen) return;
       await this.router.consumers.detach(agentId);
       if (!session.isOpen || !(await this.wins(seat))) return;
       await session.sendFullList(this.router.directory.list(), this.listGraceMs);

@@ -29,19 +29,21 @@ export class HttpError extends DmrError {
 const UNREADABLE: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The request cannot be read' };
 
 // What moleculer-web and body-parser say, by its `type`; their own texts may quote the body, so they are not passed on.
-const requestProblems: Record<string, Problem> = {
-  NOT_FOUND: { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' },
-  'request.aborted': UNREADABLE,
-  'request.size.invalid': UNREADABLE,
-  'entity.too.large': { status: 413, code: 'BODY_TOO_LARGE', message: 'The body is larger than 100 kB' },
-  'entity.parse.failed': { status: 400, code: 'BODY_NOT_JSON', message: 'The body is not valid JSON' },
-  'encoding.unsupported': {
-    status: 415,
-    code: 'ENCODING_UNSUPPORTED',
-    message: 'The content encoding is not supported',
-  },
-  'charset.unsupported': { status: 415, code: 'CHARSET_UNSUPPORTED', message: 'The charset must be UTF-8' },
-};
+const requestProblems = new Map<unknown, Problem>(
+  Object.entries({
+    NOT_FOUND: { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' },
+    'request.aborted': UNREADABLE,
+    'request.size.invalid': UNREADABLE,
+    'entity.too.large': { status: 413, code: 'BODY_TOO_LARGE', message: 'The body is larger than 100 kB' },
+    'entity.parse.failed': { status: 400, code: 'BODY_NOT_JSON', message: 'The body is not valid JSON' },
+    'encoding.unsupported': {
+      status: 415,
+      code: 'ENCODING_UNSUPPORTED',
+      message: 'The content encoding is not supported',
+    },
+    'charset.unsupported': { status: 415, code: 'CHARSET_UNSUPPORTED', message: 'The charset must be UTF-8' },
+  }),
+);
 
 /** The one place that turns anything thrown into an HTTP answer; what is not known becomes a 500 without detail. */
 export function problemOf(error: unknown): Problem {
@@ -50,7 +52,7 @@ export function problemOf(error: unknown): Problem {
     return { status, code, message, errors, ...(retryAfterS !== undefined && { retryAfterS }) };
   }
   const { type, status, code } = (error ?? {}) as { type?: unknown; status?: unknown; code?: unknown };
-  const known = requestProblems[String(type)];
+  const known = requestProblems.get(type);
   if (known) return known;
   // Of a body that does not decompress only the code of zlib is left.
   if (typeof code === 'string' && code.startsWith('Z_')) return UNREADABLE;

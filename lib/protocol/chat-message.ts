@@ -1,4 +1,5 @@
-import Validator, { type ValidationSchema } from 'fastest-validator';
+import type { ValidationSchema } from 'fastest-validator';
+import { checker } from './checker';
 import { isIsoTimestamp } from './envelope';
 
 /** What a chatbot posts to its agent: `POST /v1/messages`. */
@@ -67,12 +68,7 @@ const message = {
   ]),
 };
 
-const validator = new Validator({
-  useNewCustomCheckerFunction: true,
-  messages: { isoTimestamp: "The '{field}' field must be what Date.toISOString() prints." },
-});
-
-const check = validator.compile({
+const check = checker({
   $$strict: true,
   id: { type: 'uuid' },
   recipientId: { type: 'uuid' },
@@ -102,7 +98,9 @@ export function violationsOf(value: unknown): RuleViolation[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [{ path: '', rule: 'object', message: 'The body must be a JSON object.' }];
   }
-  const result = check(value);
-  if (!Array.isArray(result)) return [];
-  return result.map(({ field, type, message: text }) => ({ path: field ?? '', rule: type, message: text ?? type }));
+  return check(value).map(({ field, type, message: text }) => ({
+    path: field ?? '',
+    rule: type,
+    message: text ?? type,
+  }));
 }

@@ -1,4 +1,4 @@
-import Validator from 'fastest-validator';
+import { checker } from './checker';
 import type { ProtocolError } from './events';
 
 /** A sealed message as it crosses the mesh; unknown further fields travel with it untouched. */
@@ -28,9 +28,7 @@ export interface Refusal {
 /** The ack of what cannot be taken for an envelope at all. */
 export const UNREADABLE = 'Message validation failed';
 
-const validator = new Validator({ useNewCustomCheckerFunction: true });
-
-const check = validator.compile({
+const check = checker({
   id: { type: 'uuid' },
   senderId: { type: 'uuid' },
   recipientId: { type: 'uuid' },
@@ -50,9 +48,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function formatErrors(candidate: Record<string, unknown>): ProtocolError[] {
-  const result = check(candidate);
-  if (!Array.isArray(result)) return [];
-  return result.map((violation) => ({
+  return check(candidate).map((violation) => ({
     type: 'INVALID_FORMAT',
     message: violation.message ?? `The '${violation.field}' field breaks the rule '${violation.type}'.`,
   }));

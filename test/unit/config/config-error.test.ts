@@ -45,13 +45,15 @@ describe('a configuration error', () => {
     for (const line of damaged.trim().split('\n')) expect(message).not.toContain(line);
   });
 
-  it.each(['ftp://dmr:hunter2@centops.test', 'ftp://dmr:hunter2/x@centops.test', 'dmr:hunter2@centops.test'])(
-    'never shows the password in %s',
-    (url) => {
-      const message = server({ CENTOPS_CONFIGURATION_URL: url });
-      expect(message).toMatch(/, got "\*\*\*@centops\.test"$/);
-    },
-  );
+  it.each([
+    'http://dmr:hunter2@centops.test',
+    'ftp://dmr:hunter2@centops.test',
+    'ftp://dmr:hunter2/x@centops.test',
+    'dmr:hunter2@centops.test',
+  ])('never shows the password in %s', (url) => {
+    const message = server({ CENTOPS_CONFIGURATION_URL: url });
+    expect(message).toMatch(/, got "\*\*\*@centops\.test"$/);
+  });
 });
 
 describe('the secrets', () => {
