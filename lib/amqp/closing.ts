@@ -28,10 +28,11 @@ export function closing(closable: Closable, timeoutMs = CLOSE_TIMEOUT_MS): Promi
 }
 
 /**
- * Frees the socket of a closed connection, after 1 s: one whose other end is frozen would never finish its own closing
- * and keep the process from ending. amqplib shows it to nobody, so this looks inside.
+ * Frees the socket of a connection that was closed or would not be, after 1 s: one whose other end is frozen would never
+ * finish its own closing and keep the process from ending. amqplib shows the socket to nobody, so this looks inside.
  */
 export function letGo(model: Pick<ChannelModel, 'connection'>): void {
   const { stream } = model.connection as unknown as { stream: Duplex };
-  setTimeout(() => stream.destroy(), LINGER_MS).unref();
+  // With an error: without one amqplib would go on counting heartbeats.
+  setTimeout(() => stream.destroy(new Error('the broker did not answer')), LINGER_MS).unref();
 }

@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
+  private frozen = false;
 
   constructor(
     readonly port: number,
@@ -17,16 +18,33 @@ export class TcpProxy {
     await once(this.server, 'listening');
   }
 
+  /** Connections that go through right now. */
+  get connections(): number {
+    return this.sockets.size / 2;
+  }
+
   /** Cuts every connection and refuses new ones. */
   async cut(): Promise<void> {
     const server = this.server;
     this.server = undefined;
     server?.close();
+    this.frozen = false;
     for (const socket of this.sockets) socket.destroy();
     if (server) await once(server, 'close');
   }
 
+  /** From now on accepts and swallows everything, on old connections and new ones; `cut` ends that. */
+  freeze(): void {
+    this.frozen = true;
+    for (const socket of this.sockets) socket.unpipe().resume();
+  }
+
   private join(near: Socket): void {
+    if (this.frozen) {
+      this.sockets.add(near.resume());
+      near.on('error', () => undefined); // the near end lost its patience
+      return;
+    }
     const far = connect(this.target.port, this.target.host);
     for (const [from, to] of [
       [near, far],
