@@ -14,6 +14,8 @@ describe('the configuration of an agent', () => {
       dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,
       privateKeyPem: privateKey,
+      previousPrivateKeyPem: undefined,
+      keyOverlapMs: 600000,
       uplink: {
         url: 'http://server.test:8075',
         namespace: '/v1/dmr-agent-events',
@@ -21,7 +23,8 @@ describe('the configuration of an agent', () => {
         reconnectDelayMaxMs: 5000,
       },
       deliveryTimeoutMs: 2000,
-      chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000 },
+      chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000, retryMs: 80000 },
+      duplicateWindowMs: 90300000,
       messageBinding: 'prefer',
     });
   });
@@ -37,6 +40,11 @@ describe('the configuration of an agent', () => {
       MESSAGE_DELIVERY_TIMEOUT_MS: '103',
       OUTGOING_MESSAGE_ENDPOINT: 'https://bot.test/in?room=1',
       OUTGOING_MESSAGE_TIMEOUT_MS: '104',
+      OUTGOING_MESSAGE_RETRY_MS: '105',
+      DUPLICATE_WINDOW_MS: '106',
+      KEY_OVERLAP_MS: '0',
+      AGENT_PRIVATE_KEY_PREVIOUS: privateKey,
+      AGENT_DATA_DIR: '/var/lib/agent/../dmr',
       MESSAGE_BINDING: 'require',
     });
     expect(loadAgentConfig(env)).toMatchObject({
@@ -44,7 +52,11 @@ describe('the configuration of an agent', () => {
       agentId: AGENT_B,
       uplink: { url: 'wss://other.test', namespace: '/v2/other', reconnectDelayMs: 101, reconnectDelayMaxMs: 102 },
       deliveryTimeoutMs: 103,
-      chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
+      chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104, retryMs: 105 },
+      duplicateWindowMs: 106,
+      keyOverlapMs: 0,
+      previousPrivateKeyPem: privateKey,
+      dataDir: '/var/lib/dmr',
       messageBinding: 'require',
     });
   });
