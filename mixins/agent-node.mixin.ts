@@ -1,8 +1,7 @@
-import type { KeyObject } from 'node:crypto';
 import type { Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import { AgentDirectory } from '../lib/agents/directory';
 import { orExitAsync, type AgentConfig } from '../lib/config';
-import { importPrivateKey } from '../lib/crypto/keys';
+import { KeyRing } from '../lib/crypto/key-ring';
 import { defineMixin } from '../lib/define-service';
 import { Gate } from '../lib/gate';
 import { AgentStore } from '../lib/store/agent-store';
@@ -10,8 +9,7 @@ import { AgentStore } from '../lib/store/agent-store';
 /** What the services of one agent share. */
 export interface AgentNode {
   config: AgentConfig;
-  /** Imported once. */
-  privateKey: KeyObject;
+  keys: KeyRing;
   directory: AgentDirectory;
   /** Open while messages can go up. */
   uplinkUp: Gate;
@@ -25,8 +23,8 @@ export interface AgentNodeService extends Service {
 
 /** One for the whole process; the store is opened by the first service that starts and closed by the last that stops. */
 class SharedNode implements AgentNode {
-  readonly privateKey: KeyObject;
-  readonly directory = new AgentDirectory();
+  readonly keys: KeyRing;
+  readonly directory: AgentDirectory;
   readonly uplinkUp = new Gate();
   store!: AgentStore;
   private users = 0;
@@ -34,7 +32,8 @@ class SharedNode implements AgentNode {
   private closing = Promise.resolve();
 
   constructor(readonly config: AgentConfig) {
-    this.privateKey = importPrivateKey(config.privateKeyPem);
+    this.keys = new KeyRing(config.privateKeyPem, config.previousPrivateKeyPem);
+    this.directory = new AgentDirectory(config.keyOverlapMs);
   }
 
   async acquire(): Promise<void> {

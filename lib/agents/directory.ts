@@ -36,6 +36,10 @@ export class AgentDirectory {
   private agents = new Map<string, AgentRecord>();
   private readonly keys = new Map<string, KeyObject>();
   private known = false;
+  private readonly previous = new Map<string, { key: KeyObject; until: number }>();
+
+  /** How long the key of an agent that changed it still counts beside the new one, ms. */
+  constructor(private readonly overlapMs = 0) {}
 
   /** True once any whole list has arrived. */
   get ready(): boolean {
@@ -65,9 +69,22 @@ export class AgentDirectory {
     return key;
   }
 
+  /**
+   * The public keys that the agent's signature may be made with: the listed one, then the one before it for the time of
+   * the overlap, since what it signed may have waited in a queue. Throws as `keyOf`; empty for a stranger.
+   */
+  keysOf(id: string): KeyObject[] {
+    const listed = this.keyOf(id);
+    if (!listed) return [];
+    const old = this.previous.get(id);
+    if (old && old.until <= Date.now()) this.previous.delete(id);
+    return old && old.until > Date.now() ? [listed, old.key] : [listed];
+  }
+
   /** Takes the whole list and says what it changed. */
   replace(list: AgentRecord[]): AgentDiff {
     const diff = diffAgents(this.agents, list);
+    this.rememberKeys(diff);
     this.agents = new Map(list.map((agent) => [agent.id, agent]));
     for (const agent of [...diff.rekeyed, ...diff.removed]) this.keys.delete(agent.id);
     this.known = true;
@@ -86,5 +103,23 @@ export class AgentDirectory {
       else next.set(agent.id, agent);
     }
     return this.replace([...next.values()]);
+  }
+
+  /** Who left and comes back has no earlier key: it was taken away, not replaced. */
+  private rememberKeys({ rekeyed, removed }: AgentDiff): void {
+    for (const { id } of removed) this.previous.delete(id);
+    if (this.overlapMs === 0) return;
+    for (const { id } of rekeyed) {
+      const key = this.usableKeyOf(id);
+      if (key) this.previous.set(id, { key, until: Date.now() + this.overlapMs });
+    }
+  }
+
+  private usableKeyOf(id: string): KeyObject | undefined {
+    try {
+      return this.keyOf(id);
+    } catch {
+      return undefined; // it was listed and could never be used
+    }
   }
 }

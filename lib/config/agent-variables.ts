@@ -53,6 +53,16 @@ export const AGENT_VARIABLES = {
     required: true,
     secret: true,
   },
+  AGENT_PRIVATE_KEY_PREVIOUS: {
+    doc: 'The private key before AGENT_PRIVATE_KEY while it is being changed: what was sealed for it still opens.',
+    rule: privateKey(),
+    secret: true,
+  },
+  KEY_OVERLAP_MS: {
+    doc: 'How long a signature of the key counts that another agent had until CentOps listed a new one, ms; 0: not at all.',
+    rule: milliseconds(0),
+    default: '600000',
+  },
   AGENT_DATA_DIR: {
     doc: 'Folder on a local disk for what the agent must not forget, in a sub-folder for each AGENT_ID; where the rest is read-only, mount a volume here.',
     rule: folder(),
@@ -66,6 +76,16 @@ export const AGENT_VARIABLES = {
     example: 'http://localhost:8090/messages',
   },
   OUTGOING_MESSAGE_TIMEOUT_MS: { doc: "Wait for the chatbot's answer, ms.", rule: milliseconds(), default: '10000' },
+  OUTGOING_MESSAGE_RETRY_MS: {
+    doc: "How long a message is tried again while the chatbot does not take it, ms; less than the server's patience. 0: one try.",
+    rule: milliseconds(0),
+    default: '80000',
+  },
+  DUPLICATE_WINDOW_MS: {
+    doc: 'How long the id of a received message is remembered, ms; the default is the life of a message in both its queues (5 min, 24 h) and an hour.',
+    rule: milliseconds(),
+    default: '90300000',
+  },
   MESSAGE_BINDING: {
     doc: 'Whether a seal must carry the claims that bind it to its envelope, or they are checked when present.',
     rule: oneOf('prefer', 'require'),

@@ -13,6 +13,8 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     port: values.PORT,
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
+    previousPrivateKeyPem: values.AGENT_PRIVATE_KEY_PREVIOUS,
+    keyOverlapMs: values.KEY_OVERLAP_MS,
     dataDir: values.AGENT_DATA_DIR,
     uplink: {
       urls: values.DMR_SERVER_WEBSOCKET_URL,
@@ -22,7 +24,12 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     },
     deliveryTimeoutMs: values.MESSAGE_DELIVERY_TIMEOUT_MS,
     outbox: { maxMessages: values.OUTBOX_MAX_MESSAGES, maxAgeMs: values.OUTBOX_MAX_AGE_MS },
-    chatbot: { endpoint: values.OUTGOING_MESSAGE_ENDPOINT, timeoutMs: values.OUTGOING_MESSAGE_TIMEOUT_MS },
+    chatbot: {
+      endpoint: values.OUTGOING_MESSAGE_ENDPOINT,
+      timeoutMs: values.OUTGOING_MESSAGE_TIMEOUT_MS,
+      retryMs: values.OUTGOING_MESSAGE_RETRY_MS,
+    },
+    duplicateWindowMs: values.DUPLICATE_WINDOW_MS,
     messageBinding: values.MESSAGE_BINDING,
   };
 }

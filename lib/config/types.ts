@@ -84,6 +84,10 @@ export interface AgentConfig extends NodeConfig {
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;
+  /** The key before it, in the same form, while the agent changes its key. */
+  previousPrivateKeyPem?: string;
+  /** How long a key that another agent changed still verifies, ms; 0: not at all. */
+  keyOverlapMs: number;
   /** Absolute path of the folder for what the agent must not forget; each agent has a sub-folder of its own. */
   dataDir: string;
   uplink: {
@@ -102,7 +106,11 @@ export interface AgentConfig extends NodeConfig {
     endpoint: string;
     /** Wait for the chatbot's answer, ms. */
     timeoutMs: number;
+    /** How long a message that it does not take is tried again, counted from its arrival, ms. */
+    retryMs: number;
   };
+  /** How long the id of a received message is remembered, ms. */
+  duplicateWindowMs: number;
   /** `require` refuses a seal without the claims that bind it to its envelope; `prefer` checks them when present. */
   messageBinding: 'prefer' | 'require';
 }

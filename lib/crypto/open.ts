@@ -21,21 +21,37 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Opens a sealed payload: decrypts with the recipient's key, verifies with the sender's, checks the claims that bind it
- * to its envelope whenever they are there (`require`: they must be). Returns the payload.
+ * to its envelope whenever they are there (`require`: they must be). Of several keys the first that fits counts, so the
+ * likeliest comes first. Returns the payload.
  * Throws DecryptionError or SignatureError; neither carries a word of the content.
  */
 export async function open(
   sealed: string,
   binding: Binding,
   mode: 'prefer' | 'require',
-  recipientKey: KeyObject,
-  senderKey: KeyObject,
+  recipientKeys: KeyObject | readonly KeyObject[],
+  senderKeys: KeyObject | readonly KeyObject[],
 ): Promise<unknown> {
-  const jws = await decrypt(sealed, recipientKey);
-  const claims = await verify(jws, senderKey);
+  const jws = await withFirst(recipientKeys, (key) => decrypt(sealed, key));
+  const claims = await withFirst(senderKeys, (key) => verify(jws, key));
   checkBinding(claims, binding, mode);
   if (!('data' in claims)) throw new SignatureError('The signed content holds no data');
   return claims.data;
+}
+
+/** What the first key says that does not fail; the failure of the first when all do: it is the current one. */
+async function withFirst<T>(keys: KeyObject | readonly KeyObject[], use: (key: KeyObject) => Promise<T>): Promise<T> {
+  const [first, ...others] = [keys].flat();
+  if (!first) throw new TypeError('no key');
+  try {
+    return await use(first);
+  } catch (error) {
+    for (const key of others) {
+      const result = await use(key).catch(() => undefined); // the first failure is the one to tell
+      if (result !== undefined) return result;
+    }
+    throw error;
+  }
 }
 
 async function decrypt(sealed: string, key: KeyObject): Promise<string> {

@@ -1,36 +1,90 @@
 import type { AgentConfig } from '../config/types';
-import { RetryableError } from '../errors';
+import { FinalError, RetryableError } from '../errors';
 import type { Envelope } from '../protocol/envelope';
 
+export type FailureReason = 'status' | 'timeout' | 'unreachable' | 'broken';
+
+/** The chatbot did not take the message this time. */
+export class ChatbotFailedError extends RetryableError {
+  constructor(
+    why: string,
+    readonly reason: FailureReason,
+    /** What it asked for by Retry-After, ms. */
+    readonly retryAfterMs = 0,
+    cause?: unknown,
+  ) {
+    super('CHATBOT_FAILED', `The recipient's chatbot ${why}`, { cause });
+  }
+
+  /** Whether it may have the message all the same. */
+  get mayHaveIt(): boolean {
+    return this.reason !== 'unreachable';
+  }
+}
+
+/** The chatbot will never take the message as it is. */
+export class ChatbotRefusedError extends FinalError {
+  constructor(status: number) {
+    super('CHATBOT_REFUSED', `The recipient's chatbot refused the message with status ${status}`);
+  }
+}
+
+/** Too early, too many, too slow (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4): the same request may succeed later. */
+const PASSING = new Set([408, 425, 429]);
+
+/** Nothing had been sent when these came: of the system, and of undici, Node's client. */
+const BEFORE_SENDING = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'],
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
 /**
- * Posts an opened message to the chatbot; resolves on any 2xx. Throws RetryableError CHATBOT_FAILED: an answer of
- * another status, none in time, or no connection.
+ * Posts an opened message to the chatbot; resolves on any 2xx. With `repeated` it is told that it may have the message
+ * already. Throws ChatbotFailedError: no connection, no answer in time, 5xx, 408, 425 or 429. Throws
+ * ChatbotRefusedError: any other answer.
  */
 export async function postToChatbot(
   { endpoint, timeoutMs }: AgentConfig['chatbot'],
   { id, senderId, recipientId, timestamp, type }: Envelope,
   payload: unknown,
+  repeated: boolean,
 ): Promise<void> {
-  const status = await post(endpoint, { id, senderId, recipientId, timestamp, type, payload }, timeoutMs);
-  if (status < 200 || status > 299) {
-    throw new RetryableError('CHATBOT_FAILED', `The recipient's chatbot answered with status ${status}`);
-  }
+  const body = JSON.stringify({ id, senderId, recipientId, timestamp, type, payload });
+  const { status, headers } = await post(endpoint, body, repeated, timeoutMs);
+  if (status >= 200 && status <= 299) return;
+  if (status < 500 && !PASSING.has(status)) throw new ChatbotRefusedError(status);
+  throw new ChatbotFailedError(`answered with status ${status}`, 'status', millisecondsOf(headers.get('retry-after')));
 }
 
-async function post(endpoint: string, body: object, timeoutMs: number): Promise<number> {
+async function post(endpoint: string, body: string, repeated: boolean, timeoutMs: number): Promise<Response> {
   try {
     const response = await fetch(endpoint, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...(repeated && { 'x-dmr-redelivered': 'true' }) },
+      body,
       redirect: 'manual', // a followed redirect may turn the POST into a GET that says 200
       signal: AbortSignal.timeout(timeoutMs),
     });
-    await response.body?.cancel();
-    return response.status;
+    void response.body?.cancel().catch(() => undefined); // the status has said it all
+    return response;
   } catch (cause) {
-    const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
-    const why = timedOut ? `did not answer within ${timeoutMs} ms` : 'cannot be reached';
-    throw new RetryableError('CHATBOT_FAILED', `The recipient's chatbot ${why}`, { cause });
+    if ((cause as { name?: unknown }).name === 'TimeoutError') {
+      throw new ChatbotFailedError(`did not answer within ${timeoutMs} ms`, 'timeout', 0, cause);
+    }
+    const unsent = BEFORE_SENDING.has(codeOf(cause));
+    throw new ChatbotFailedError('cannot be reached', unsent ? 'unreachable' : 'broken', 0, cause);
   }
+}
+
+function codeOf(error: unknown): string {
+  const { code, cause, errors } = (error ?? {}) as { code?: unknown; cause?: unknown; errors?: unknown[] };
+  if (typeof code === 'string') return code;
+  return cause === undefined && !errors ? '' : codeOf(cause ?? errors?.[0]);
+}
+
+/** Seconds or a date (RFC 9110 10.2.3). */
+function millisecondsOf(retryAfter: string | null): number {
+  if (!retryAfter) return 0;
+  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }

@@ -1,31 +1,121 @@
-/** What was delivered within the last while, so that it is not delivered again. */
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { Envelope } from '../protocol/envelope';
+import type { AgentDatabase, AgentStore } from '../store/agent-store';
+
+interface Seen {
+  /** When it was seen first, ms. */
+  at: number;
+  /** The chatbot took it; else it may have it or not. */
+  done?: true;
+}
+
+const SEEN = 'inbox-seen';
+const BY_TIME = 'inbox-seen-by-time';
+const MAINTAIN_EVERY_MS = 10_000;
+/** Entries that are forgotten in one transaction: a few milliseconds of work. */
+const STEP = 200;
+
+/**
+ * What was posted to the chatbot within the last while, on disk, so that neither a copy nor the end of the process makes
+ * it a second question. An entry takes about 200 bytes.
+ */
 export class DuplicateWindow {
-  /** In the order of delivery, so the oldest come first. */
-  private readonly deliveredAt = new Map<string, number>();
+  private readonly seen: AgentDatabase<Seen>;
+  private readonly byTime: AgentDatabase<1>;
+  /** Taken by the chatbot while the disk refused to note it. */
+  private readonly unwritten = new Map<string, number>();
+  private timer: NodeJS.Timeout | undefined;
+  private maintaining: Promise<void> | undefined;
 
   constructor(
+    private readonly store: AgentStore,
     /** How long an id is remembered, ms. */
     private readonly spanMs: number,
-    /** How many ids at the most; past it the oldest is forgotten first. */
-    private readonly maxEntries: number,
-  ) {}
-
-  has(key: string): boolean {
-    const at = this.deliveredAt.get(key);
-    return at !== undefined && Date.now() - at < this.spanMs;
+    private readonly log: Log,
+  ) {
+    this.seen = store.database(SEEN);
+    this.byTime = store.database(BY_TIME);
   }
 
-  add(key: string): void {
-    this.deliveredAt.delete(key);
-    this.deliveredAt.set(key, Date.now());
-    this.forget();
+  /** Begins to forget what is old; until `stop`. */
+  start(): void {
+    this.timer = setInterval(() => void this.maintain(), MAINTAIN_EVERY_MS).unref();
   }
 
-  private forget(): void {
-    const expired = Date.now() - this.spanMs;
-    for (const [key, at] of this.deliveredAt) {
-      if (at > expired && this.deliveredAt.size <= this.maxEntries) return;
-      this.deliveredAt.delete(key);
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.maintain(); // the last chance for what could not be written
+  }
+
+  /** How many ids are remembered. */
+  get size(): number {
+    return this.seen.count();
+  }
+
+  /** Whether the chatbot took the message. */
+  isDone(key: string): boolean {
+    return this.unwritten.has(key) || this.seen.get(key)?.done === true;
+  }
+
+  /**
+   * To be called before the first POST, and awaited: notes that the chatbot may have the message from now on. True when
+   * that was noted before. Throws RetryableError STORAGE_FAILED.
+   */
+  async begin(key: string): Promise<boolean> {
+    if (this.seen.get(key)) return true;
+    await this.note(key, { at: Date.now() });
+    return false;
+  }
+
+  /** To be called after the chatbot took it, and awaited before that is told to anybody. Never throws. */
+  async done(key: string): Promise<void> {
+    const { at } = this.seen.get(key) ?? { at: Date.now() };
+    try {
+      await this.note(key, { at, done: true });
+    } catch (error) {
+      // The chatbot has it, so nothing else may be answered. Until the disk works this process remembers.
+      this.unwritten.set(key, at);
+      this.log.error(`a delivered message is remembered in memory only: ${messageOf(error)}`);
     }
   }
+
+  /** Writes what could not be written, and forgets what is old, a step at a time. */
+  maintain(): Promise<void> {
+    this.maintaining ??= this.maintainOnce()
+      .catch((error: unknown) => this.log.warn(`the duplicate window waits for its disk: ${messageOf(error)}`))
+      .finally(() => (this.maintaining = undefined));
+    return this.maintaining;
+  }
+
+  private async maintainOnce(): Promise<void> {
+    for (const [key, at] of [...this.unwritten].slice(0, STEP)) {
+      await this.note(key, { at, done: true });
+      this.unwritten.delete(key);
+    }
+    while (await this.forgetStep());
+  }
+
+  private async forgetStep(): Promise<boolean> {
+    const old = this.byTime.range({ end: [Date.now() - this.spanMs], limit: STEP });
+    if (old.length === 0) return false;
+    const keys = old.map(({ key }) => key as [number, string]);
+    await this.store.write([
+      ...keys.map((key) => ({ database: BY_TIME, key })),
+      ...keys.map(([, key]) => ({ database: SEEN, key })),
+    ]);
+    return old.length === STEP;
+  }
+
+  private note(key: string, value: Seen): Promise<void> {
+    return this.store.write([
+      { database: SEEN, key, value },
+      { database: BY_TIME, key: [value.at, key], value: 1 },
+    ]);
+  }
+}
+
+/** Under which a message is remembered. An id belongs to its sender: another's message under the same id is another one. */
+export function keyOf({ senderId, id }: Envelope): string {
+  return Buffer.from((senderId + id).replaceAll('-', ''), 'hex').toString('base64url');
 }

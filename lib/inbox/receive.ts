@@ -1,25 +1,29 @@
 import type { KeyObject } from 'node:crypto';
 import type { AgentDirectory } from '../agents/directory';
-import type { AgentConfig } from '../config/types';
+import type { KeyRing } from '../crypto/key-ring';
 import { open } from '../crypto/open';
 import { DmrError, messageOf } from '../errors';
-import type { Log } from '../log';
 import { idOf, parseEnvelope, type Envelope } from '../protocol/envelope';
 import { ERROR_TYPES, type AgentAck, type ErrorType, type ProtocolError } from '../protocol/events';
-import type { Metrics } from '../telemetry/metrics';
-import { postToChatbot } from './chatbot';
-import type { DuplicateWindow } from './duplicate-window';
+import type { Turns } from '../turns';
+import type { ArrivalOrder } from './arrival-order';
+import { ChatbotRefusedError } from './chatbot';
+import { keyOf } from './duplicate-window';
+import { ChatbotGivenUpError, handOver, type HandOverContext } from './hand-over';
 
-export interface ReceiveContext {
-  config: AgentConfig;
-  privateKey: KeyObject;
+export interface ReceiveContext extends HandOverContext {
+  keys: KeyRing;
   directory: AgentDirectory;
-  delivered: DuplicateWindow;
   /** Messages being received right now, so that a copy gets the answer of the first. */
   underWay: Map<string, Promise<AgentAck>>;
-  metrics: Metrics;
-  log: Log;
+  arrivals: ArrivalOrder;
+  /** The chats that messages wait in, one behind the other. */
+  chats: Turns;
 }
+
+/** A server of ours has at most 50 on their way to one agent; another's may have no bound. */
+const MAX_UNDER_WAY = 1000;
+const LONGEST_CHAT_ID = 200;
 
 class RejectedError extends DmrError {
   constructor(readonly errors: ProtocolError[]) {
@@ -51,31 +55,34 @@ function forThisAgent({ config }: ReceiveContext, envelope: Envelope): Envelope 
   throw new RejectedError([{ type: 'INVALID_RECIPIENT_ID', message: 'The message is for another agent' }]);
 }
 
-/** An id belongs to its sender: another sender's message under the same id is another message. */
+/** A copy of what the chatbot has is answered at once, a copy of what is under way with that one's answer. */
 async function once(context: ReceiveContext, envelope: Envelope): Promise<AgentAck> {
-  const key = `${envelope.senderId} ${envelope.id}`;
-  const { delivered, underWay, metrics, log } = context;
-  const copy = delivered.has(key) ? Promise.resolve<AgentAck>({ status: 'ok' }) : underWay.get(key);
+  const key = keyOf(envelope);
+  const { seen, underWay, metrics, log } = context;
+  const copy = seen.isDone(key) ? Promise.resolve<AgentAck>({ status: 'ok' }) : underWay.get(key);
   if (copy) {
     metrics.inc('dmr_duplicates_dropped_total');
     log.debug('duplicate dropped', { event: 'duplicate', messageId: envelope.id, senderId: envelope.senderId });
     return copy;
   }
-  const first = openAndForward(context, envelope, key).finally(() => underWay.delete(key));
+  if (underWay.size >= MAX_UNDER_WAY) {
+    throw new RejectedError([{ type: 'DELIVERY_FAILED', message: 'The recipient has too many messages under way' }]);
+  }
+  const first = openAndForward(context, envelope).finally(() => underWay.delete(key));
   underWay.set(key, first);
   return first;
 }
 
-async function openAndForward(context: ReceiveContext, envelope: Envelope, key: string): Promise<AgentAck> {
-  const { config, privateKey, delivered, metrics, log } = context;
+/** Seals are opened side by side; what was in them goes to its chat in the order of arrival. */
+async function openAndForward(context: ReceiveContext, envelope: Envelope): Promise<AgentAck> {
+  const { arrivals, chats, metrics, log } = context;
   const ids = { messageId: envelope.id, senderId: envelope.senderId };
+  const arrivedAt = Date.now();
   try {
-    const senderKey = keyOfSender(context, envelope.senderId);
-    const binding = { messageId: envelope.id, senderId: envelope.senderId, recipientId: config.agentId };
-    const payload = await open(envelope.payload, binding, config.messageBinding, privateKey, senderKey);
-    log.debug('message opened', { event: 'opened', ...ids });
-    await postToChatbot(config.chatbot, envelope, payload);
-    delivered.add(key);
+    await arrivals.enter(opened(context, envelope), (payload) => {
+      log.debug('message opened', { event: 'opened', ...ids });
+      return chats.run(chatOf(envelope, payload), () => handOver(context, envelope, payload, arrivedAt));
+    });
     metrics.inc('dmr_messages_received_total');
     log.debug('message handed to the chatbot', { event: 'handed-over', ...ids });
     return { status: 'ok' };
@@ -84,10 +91,24 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope, key: 
   }
 }
 
+async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {
+  const { config, keys } = context;
+  const senderKeys = keysOfSender(context, envelope.senderId);
+  const binding = { messageId: envelope.id, senderId: envelope.senderId, recipientId: config.agentId };
+  return open(envelope.payload, binding, config.messageBinding, keys.opening, senderKeys);
+}
+
+/** What has no chat that can be told is a chat of its own: nothing says what it would have to wait for. */
+function chatOf({ senderId, id }: Envelope, payload: unknown): string {
+  const chat = (payload as { chat?: { id?: unknown } | null } | null)?.chat?.id;
+  const isId = typeof chat === 'string' && chat !== '' && chat.length <= LONGEST_CHAT_ID;
+  return isId ? `${senderId} chat ${chat}` : `${senderId} message ${id}`;
+}
+
 /** A sender that is not listed may be so new that its list is still under way: the server tries again. */
-function keyOfSender({ directory }: ReceiveContext, senderId: string): KeyObject {
-  const key = directory.keyOf(senderId);
-  if (key) return key;
+function keysOfSender({ directory }: ReceiveContext, senderId: string): KeyObject[] {
+  const keys = directory.keysOf(senderId);
+  if (keys.length > 0) return keys;
   throw new RejectedError([{ type: 'DELIVERY_FAILED', message: `The recipient does not know agent ${senderId} yet` }]);
 }
 
@@ -99,9 +120,13 @@ function reject({ metrics, log }: ReceiveContext, message: unknown, error: unkno
   return { status: 'error', errors };
 }
 
-/** A final error of ours carries its wire type as code; everything else is worth another try. */
+/**
+ * A final error of ours carries its wire type as code; everything else is worth another try of the server's, unless the
+ * chatbot said no or was given up: then a later try finds what this one found.
+ */
 function protocolErrorOf(error: unknown): ProtocolError {
   if (!(error instanceof DmrError)) return { type: 'DELIVERY_FAILED', message: 'Internal error of the recipient' };
   const type = ERROR_TYPES.has(error.code) ? (error.code as ErrorType) : 'DELIVERY_FAILED';
-  return { type, message: error.message };
+  const final = error instanceof ChatbotRefusedError || error instanceof ChatbotGivenUpError;
+  return { type, message: error.message, ...(final && { final }) };
 }

@@ -25,6 +25,8 @@ export const ERROR_TYPES: ReadonlySet<string> = new Set(errorTypes);
 export interface ProtocolError {
   type: ErrorType;
   message: string;
+  /** No further try can help; an extension that only an agent's DELIVERY_FAILED carries. */
+  final?: true;
 }
 
 /** What the server answers to a message on its way up: one string. */

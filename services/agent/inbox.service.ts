@@ -1,21 +1,29 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Context, ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
+import { ArrivalOrder } from '../../lib/inbox/arrival-order';
+import { ChatbotGate } from '../../lib/inbox/chatbot-gate';
 import { DuplicateWindow } from '../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../lib/inbox/receive';
+import { Turns } from '../../lib/turns';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
-/** A message lives for the lifetime of its queue plus, once dead-lettered and replayed, that of the other. */
-const DUPLICATE_SPAN_MS = 25 * 60 * 60 * 1000;
-const DUPLICATE_ENTRIES = 1_000_000;
+const COUNT_EVERY_MS = 10_000;
+/** As long as the uplink waits for answers. */
+const STOP_GRACE_MS = 12_000;
 
 interface InboxService extends AgentNodeService {
-  delivered: DuplicateWindow;
-  underWay: ReceiveContext['underWay'];
+  context: ReceiveContext;
+  stopping: AbortController;
+  countTimer: NodeJS.Timeout | undefined;
+  chatbotChanged(isDown: boolean): void;
+  count(): void;
 }
 
-/** Messages that arrive: opened, checked, handed to the chatbot once. */
+/** Messages that arrive: opened, checked, handed to the chatbot once and, within a chat, in order. */
 export function inboxService(config: AgentConfig): ServiceSchema {
   return defineService<InboxService>({
     name: 'inbox',
@@ -26,15 +34,43 @@ export function inboxService(config: AgentConfig): ServiceSchema {
         visibility: 'public',
         tracing: false,
         handler(this: InboxService, ctx: Context<{ message: unknown }>) {
-          const { delivered, underWay, node, logger: log } = this;
-          const metrics = metricsOf(this.broker);
-          return receive({ ...node, delivered, underWay, metrics, log }, ctx.params.message);
+          return receive(this.context, ctx.params.message);
         },
       },
     },
+    methods: {
+      chatbotChanged(this: InboxService, isDown: boolean) {
+        metricsOf(this.broker).set('dmr_chatbot_available', isDown ? 0 : 1);
+        if (isDown) this.logger.warn('the chatbot takes no messages; one at a time is tried until it does');
+        else this.logger.info('the chatbot takes messages again');
+      },
+      count(this: InboxService) {
+        metricsOf(this.broker).set('dmr_duplicate_window_entries', this.context.seen.size);
+      },
+    },
     created(this: InboxService) {
-      this.delivered = new DuplicateWindow(DUPLICATE_SPAN_MS, DUPLICATE_ENTRIES);
-      this.underWay = new Map();
+      this.stopping = new AbortController();
+      setMaxListeners(0, this.stopping.signal); // each message that waits for another try is one
+    },
+    started(this: InboxService) {
+      const { node, logger: log } = this;
+      const seen = new DuplicateWindow(node.store, config.duplicateWindowMs, log);
+      const gate = new ChatbotGate((isDown) => this.chatbotChanged(isDown));
+      const shared = { arrivals: new ArrivalOrder(), chats: new Turns(), underWay: new Map<string, never>() };
+      const metrics = metricsOf(this.broker);
+      this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, log };
+      seen.start();
+      this.count();
+      metrics.set('dmr_chatbot_available', 1);
+      this.countTimer = setInterval(() => this.count(), COUNT_EVERY_MS).unref();
+    },
+    /** What waits for another try is given back to the server; what the chatbot is working on is awaited. */
+    async stopped(this: InboxService) {
+      clearInterval(this.countTimer);
+      this.stopping.abort();
+      const answered = Promise.allSettled(this.context.underWay.values());
+      await Promise.race([answered, delay(STOP_GRACE_MS, undefined, { ref: false })]);
+      await this.context.seen.stop();
     },
   });
 }

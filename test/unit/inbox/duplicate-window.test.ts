@@ -1,68 +1,101 @@
-import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
+import { randomUUID } from 'node:crypto';
+import { RetryableError } from '../../../lib/errors';
+import { DuplicateWindow, keyOf } from '../../../lib/inbox/duplicate-window';
+import type { Envelope } from '../../../lib/protocol/envelope';
+import { AgentStore } from '../../../lib/store/agent-store';
+import { temporaryFolder } from '../../helpers/temporary-folder';
+import { RecordingLog } from '../fakes';
 
-const SPAN_MS = 1000;
+const ID = '4f0e8c1a-3b52-4c7e-9d11-6a5b8f2d7c01';
+const SPAN_MS = 60_000;
+
+let dir: string;
+let store: AgentStore;
+let log: RecordingLog;
+let window: DuplicateWindow;
+
+beforeEach(async () => {
+  dir = temporaryFolder();
+  store = await AgentStore.open(dir, ID);
+  log = new RecordingLog();
+  window = new DuplicateWindow(store, SPAN_MS, log);
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await store.close();
+});
+
+const envelope = (senderId: string = randomUUID(), id: string = randomUUID()) =>
+  ({ senderId, id }) as unknown as Envelope;
+const noRoom = () => Promise.reject(new RetryableError('STORAGE_FAILED', 'no space'));
+
+describe('the key of a message', () => {
+  it('is made of its sender and its id, in whichever case they are written', () => {
+    const [sender, id] = [randomUUID(), randomUUID()];
+    expect(keyOf(envelope(sender, id))).toBe(keyOf(envelope(sender.toUpperCase(), id.toUpperCase())));
+    const others = [envelope(id, sender), envelope(sender), envelope(undefined, id)];
+    expect(new Set([envelope(sender, id), ...others].map(keyOf)).size).toBe(4);
+  });
+});
 
 describe('DuplicateWindow', () => {
-  let window: DuplicateWindow;
-
-  beforeEach(() => {
-    jest.useFakeTimers();
-    window = new DuplicateWindow(SPAN_MS, 3);
-  });
-  afterEach(() => void jest.useRealTimers());
-
-  const remembered = () => ['a', 'b', 'c', 'd'].filter((key) => window.has(key)).join('');
-
-  it('knows what was added and nothing else', () => {
-    expect(window.has('a')).toBe(false);
-    window.add('a');
-    expect(window.has('a')).toBe(true);
-    expect(window.has('b')).toBe(false);
+  it('tells the first time from the next, and what is done from what may be', async () => {
+    expect(window.isDone('a')).toBe(false);
+    await expect(window.begin('a')).resolves.toBe(false);
+    await expect(window.begin('a')).resolves.toBe(true);
+    expect(window.isDone('a')).toBe(false);
+    await window.done('a');
+    expect(window.isDone('a')).toBe(true);
+    expect(window.isDone('b')).toBe(false);
+    expect(window.size).toBe(1);
   });
 
-  it('remembers for the whole span and not longer', () => {
-    window.add('a');
-    jest.advanceTimersByTime(SPAN_MS - 1);
-    expect(window.has('a')).toBe(true);
-    jest.advanceTimersByTime(1);
-    expect(window.has('a')).toBe(false);
+  it('knows all of that after a restart', async () => {
+    await window.begin('begun');
+    await window.begin('done');
+    await window.done('done');
+    await store.close();
+    store = await AgentStore.open(dir, ID);
+    window = new DuplicateWindow(store, SPAN_MS, log);
+    expect(window.isDone('done')).toBe(true);
+    expect(window.isDone('begun')).toBe(false);
+    await expect(window.begin('begun')).resolves.toBe(true);
   });
 
-  it('counts the span anew for what is delivered again', () => {
-    window.add('a');
-    jest.advanceTimersByTime(SPAN_MS - 1);
-    window.add('a');
-    jest.advanceTimersByTime(SPAN_MS - 1);
-    expect(window.has('a')).toBe(true);
+  it('forgets what is older than its span, however much that is, and nothing else', async () => {
+    const now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now - SPAN_MS - 1);
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => window.begin(`old ${n}`)));
+    clock.mockReturnValue(now - SPAN_MS);
+    await window.begin('young');
+    clock.mockReturnValue(now);
+    // Done later, it keeps the age of its beginning.
+    await window.done('old 7');
+    expect(window.size).toBe(1001);
+    await window.maintain();
+    expect(window.size).toBe(1);
+    expect(store.database('inbox-seen-by-time').count()).toBe(1);
+    await expect(window.begin('young')).resolves.toBe(true);
+    await expect(window.begin('old 7')).resolves.toBe(false);
   });
 
-  it('forgets the oldest first when there are too many', () => {
-    for (const key of 'abcd') window.add(key);
-    expect(remembered()).toBe('bcd');
+  it('lets nothing begin that the disk does not take', async () => {
+    jest.spyOn(store, 'write').mockImplementation(noRoom);
+    await expect(window.begin('a')).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    jest.restoreAllMocks();
+    await expect(window.begin('a')).resolves.toBe(false);
   });
 
-  it('does not take what is delivered again for the oldest', () => {
-    for (const key of 'abcad') window.add(key);
-    expect(remembered()).toBe('acd');
-  });
-
-  it('does not count one key twice', () => {
-    for (const key of 'abcccc') window.add(key);
-    expect(remembered()).toBe('abc');
-  });
-
-  it('gives the memory of what expired free', () => {
-    const kept = window as unknown as { deliveredAt: Map<string, number> };
-    window.add('a');
-    window.add('b');
-    jest.advanceTimersByTime(SPAN_MS);
-    window.add('c');
-    expect([...kept.deliveredAt.keys()]).toEqual(['c']);
-  });
-
-  it('remembers nothing with no room', () => {
-    const none = new DuplicateWindow(SPAN_MS, 0);
-    none.add('a');
-    expect(none.has('a')).toBe(false);
+  it('remembers in memory what was done while the disk failed, and writes it down when it works', async () => {
+    await window.begin('a');
+    jest.spyOn(store, 'write').mockImplementation(noRoom);
+    await window.done('a');
+    expect(window.isDone('a')).toBe(true);
+    expect(log.at('error')).toEqual([expect.stringContaining('in memory only')]);
+    await window.maintain();
+    expect(log.at('warn')).toHaveLength(1);
+    jest.restoreAllMocks();
+    await window.maintain();
+    expect(new DuplicateWindow(store, SPAN_MS, log).isDone('a')).toBe(true);
   });
 });

@@ -5,13 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
 import { seal } from '../../../lib/crypto/seal';
+import { KeyRing } from '../../../lib/crypto/key-ring';
+import { ArrivalOrder } from '../../../lib/inbox/arrival-order';
+import { ChatbotGate } from '../../../lib/inbox/chatbot-gate';
 import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../../lib/inbox/receive';
 import type { AgentAck } from '../../../lib/protocol/events';
+import { AgentStore } from '../../../lib/store/agent-store';
+import { Turns } from '../../../lib/turns';
 import { type Chatbot, startChatbot } from '../../helpers/chatbot';
 import { sealDeployed } from '../../helpers/deployed-agent';
 import { eventually } from '../../helpers/eventually';
 import { type AgentIdentity, makeIdentity, toAgentRecord } from '../../helpers/keys';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
 
 const OK = { status: 'ok' };
@@ -29,9 +35,16 @@ let chatbot: Chatbot;
 let log: RecordingLog;
 let counted: Record<string, number>;
 let context: ReceiveContext;
+let store: AgentStore;
 
-beforeAll(async () => (chatbot = await startChatbot()));
-afterAll(() => chatbot.close());
+beforeAll(async () => {
+  chatbot = await startChatbot();
+  store = await AgentStore.open(temporaryFolder(), beta.id);
+});
+afterAll(async () => {
+  await chatbot.close();
+  await store.close();
+});
 
 beforeEach(() => {
   chatbot.received.length = 0;
@@ -43,18 +56,22 @@ beforeEach(() => {
   directory.replace([alpha, beta].map(toAgentRecord));
   context = {
     config: agentConfig(chatbot.url),
-    privateKey: createPrivateKey(beta.privateKeyPem),
+    keys: new KeyRing(beta.privateKeyPem),
     directory,
-    delivered: new DuplicateWindow(60_000, 100),
+    seen: new DuplicateWindow(store, 60_000, log),
     underWay: new Map(),
+    arrivals: new ArrivalOrder(),
+    chats: new Turns(),
+    gate: new ChatbotGate(),
+    stopping: new AbortController().signal,
     metrics: counting.metrics,
     log,
   };
 });
 
-/** As much of beta's configuration as receiving takes. */
+/** As much of beta's configuration as receiving takes; each message is posted once. */
 function agentConfig(endpoint: string, messageBinding: AgentConfig['messageBinding'] = 'prefer'): AgentConfig {
-  return { agentId: beta.id, chatbot: { endpoint, timeoutMs: TIMEOUT_MS }, messageBinding } as AgentConfig;
+  return { agentId: beta.id, chatbot: { endpoint, timeoutMs: TIMEOUT_MS, retryMs: 0 }, messageBinding } as AgentConfig;
 }
 
 /** Sealed for beta, with the claims that bind it to its envelope. */
@@ -123,7 +140,7 @@ describe('a message that fits', () => {
   it('is answered after the chatbot has answered and not before', async () => {
     let response: ServerResponse | undefined;
     const slow = await serve((_request, itsResponse) => void (response = itsResponse));
-    context.config = { ...agentConfig(slow.url), chatbot: { endpoint: slow.url, timeoutMs: 10_000 } };
+    context.config = { ...agentConfig(slow.url), chatbot: { endpoint: slow.url, timeoutMs: 10_000, retryMs: 0 } };
     const answered = jest.fn();
     const answer = receive(context, await message()).then(answered);
     await eventually(() => response !== undefined, { everyMs: 1 });
@@ -192,19 +209,25 @@ describe('a duplicate', () => {
 
 describe('a chatbot that does not take the message', () => {
   it.each([
-    ['answers 400', { status: 400 }, 'status 400'],
-    ['answers 404', { status: 404 }, 'status 404'],
-    ['answers 429', { status: 429 }, 'status 429'],
-    ['answers 500', { status: 500 }, 'status 500'],
-    ['answers 304', { status: 304 }, 'status 304'],
-    ['never answers', 'hang', "The recipient's chatbot"],
-    ['cuts the connection', 'close', 'cannot be reached'],
-  ] as const)('because it %s makes DELIVERY_FAILED', async (_what, answer, why) => {
+    ['answers 400', { status: 400 }, 'refused the message with status 400', undefined],
+    ['answers 404', { status: 404 }, 'refused the message with status 404', undefined],
+    ['answers 304', { status: 304 }, 'refused the message with status 304', undefined],
+    ['answers 408', { status: 408 }, 'status 408', 'status'],
+    ['answers 425', { status: 425 }, 'status 425', 'status'],
+    ['answers 429', { status: 429 }, 'status 429', 'status'],
+    ['answers 500', { status: 500 }, 'status 500', 'status'],
+    ['answers 503', { status: 503 }, 'status 503', 'status'],
+    ['never answers', 'hang', "The recipient's chatbot did not answer within", 'timeout'],
+    ['cuts the connection', 'close', 'cannot be reached', 'broken'],
+  ] as const)('because it %s makes a final DELIVERY_FAILED', async (_what, answer, why, reason) => {
     chatbot.answerWith(answer);
     const ack = await receive(context, await message());
-    const errors = [{ type: 'DELIVERY_FAILED', message: expect.stringContaining(why) as unknown }];
+    const errors = [{ type: 'DELIVERY_FAILED', message: expect.stringContaining(why) as unknown, final: true }];
     expect(ack).toEqual({ status: 'error', errors });
-    expect(counted).toEqual({ 'dmr_messages_rejected_total{type="DELIVERY_FAILED"}': 1 });
+    expect(counted).toEqual({
+      ...(reason && { [`dmr_chatbot_failures_total{reason="${reason}"}`]: 1 }),
+      'dmr_messages_rejected_total{type="DELIVERY_FAILED"}': 1,
+    });
   });
 
   it('because nobody listens makes DELIVERY_FAILED', async () => {
@@ -282,7 +305,7 @@ describe('what is no message for this agent', () => {
 });
 
 it('answers DELIVERY_FAILED without detail when something breaks inside', async () => {
-  context.directory.keyOf = () => {
+  context.directory.keysOf = () => {
     throw new TypeError(SECRET);
   };
   const errors = [{ type: 'DELIVERY_FAILED', message: 'Internal error of the recipient' }];

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
+import { KeyRing } from '../../../lib/crypto/key-ring';
 import { open } from '../../../lib/crypto/open';
 import { RetryableError } from '../../../lib/errors';
 import { Gate } from '../../../lib/gate';
@@ -31,7 +32,7 @@ beforeEach(() => {
   transmitted = [];
   context = {
     config: { agentId: alpha.id, deliveryTimeoutMs: 300 } as AgentConfig,
-    privateKey: createPrivateKey(alpha.privateKeyPem),
+    keys: new KeyRing(alpha.privateKeyPem),
     directory,
     transmit: (envelope) => {
       transmitted.push(envelope);

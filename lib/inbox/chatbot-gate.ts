@@ -1,0 +1,122 @@
+import { backoffMs } from '../amqp/backoff';
+import type { Patience } from './patience';
+
+/** The right to make one POST, to be given back with what came of it. */
+export interface Pass {
+  key: string;
+  probe: boolean;
+}
+
+interface Waiter {
+  key: string;
+  failures: number;
+  admit: (pass?: Pass) => void;
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 5000;
+const LONGEST_RETRY_AFTER_MS = 30_000;
+/** So many failures in a row, of so many messages, are the chatbot's and not a message's. */
+const FAILURES = 3;
+const MESSAGES = 2;
+
+/**
+ * Keeps a chatbot that is down from being hammered by everything that waits for it. While it fails, one POST at a time
+ * goes out, with growing pauses, for the message that was tried least; the first that gets through opens it for all.
+ */
+export class ChatbotGate {
+  private readonly line = new Set<Waiter>();
+  private readonly failing = new Set<string>();
+  private failures = 0;
+  private shutFlag = false;
+  private probing = false;
+  private probes = 0;
+  private nextProbeAt = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly onChange: (shut: boolean) => void = () => undefined) {}
+
+  /** True while POSTs go out one at a time. */
+  get shut(): boolean {
+    return this.shutFlag;
+  }
+
+  /**
+   * Resolves when a message that failed so often may be posted; undefined when it had no patience left before. The first
+   * time it needs none, unless the gate is shut.
+   */
+  async enter(key: string, failures: number, patience: Patience): Promise<Pass | undefined> {
+    if (patience.stopping) return undefined;
+    if (!this.shut && failures > 0) await patience.wait(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
+    if (patience.stopping || (patience.over && (failures > 0 || this.shut))) return undefined;
+    return this.shut ? this.wait(key, failures, patience) : { key, probe: false };
+  }
+
+  /** The chatbot answered, whatever it was: it works. */
+  answered(): void {
+    this.failures = 0;
+    this.failing.clear();
+    if (!this.shut) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.probing = this.shutFlag = false;
+    this.onChange(false);
+    for (const { key, admit } of [...this.line]) admit({ key, probe: false });
+  }
+
+  /** The POST failed; the chatbot asked to be left alone for `retryAfterMs`. */
+  failed(pass: Pass, retryAfterMs = 0): void {
+    this.failures += 1;
+    if (this.failing.size < MESSAGES) this.failing.add(pass.key);
+    const isDown = this.failures >= FAILURES && this.failing.size >= MESSAGES;
+    if (!this.shut && (isDown || retryAfterMs > 0)) this.close();
+    if (pass.probe) this.probes += 1;
+    if (!this.shut) return;
+    const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
+    const pause = Math.max(asked, backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
+    if (pass.probe || asked > 0 || this.nextProbeAt === 0) this.nextProbeAt = Date.now() + pause;
+    this.unused(pass);
+  }
+
+  /** There was no POST after all. */
+  unused({ probe }: Pass): void {
+    if (probe) this.probing = false;
+    this.plan();
+  }
+
+  private close(): void {
+    this.shutFlag = true;
+    this.probes = 1;
+    this.nextProbeAt = 0;
+    this.onChange(true);
+  }
+
+  private wait(key: string, failures: number, patience: Patience): Promise<Pass | undefined> {
+    return new Promise((resolve) => {
+      const admit = (pass?: Pass) => {
+        this.line.delete(waiter);
+        forget();
+        resolve(pass);
+      };
+      const waiter: Waiter = { key, failures, admit };
+      const forget = patience.onOver(admit);
+      this.line.add(waiter);
+      this.plan();
+    });
+  }
+
+  private plan(): void {
+    if (!this.shut || this.probing || this.timer || this.line.size === 0) return;
+    const wait = Math.max(0, this.nextProbeAt - Date.now());
+    this.timer = setTimeout(() => this.probe(), wait).unref();
+  }
+
+  private probe(): void {
+    this.timer = undefined;
+    const [first, ...others] = this.line;
+    if (!first) return;
+    const least = others.reduce((best, waiter) => (waiter.failures < best.failures ? waiter : best), first);
+    this.probing = true;
+    least.admit({ key: least.key, probe: true });
+  }
+}

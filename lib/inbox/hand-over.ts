@@ -1,0 +1,95 @@
+import type { AgentConfig } from '../config/types';
+import { messageOf, RetryableError } from '../errors';
+import type { Log } from '../log';
+import type { Envelope } from '../protocol/envelope';
+import type { Metrics } from '../telemetry/metrics';
+import { ChatbotFailedError, ChatbotRefusedError, postToChatbot } from './chatbot';
+import type { ChatbotGate, Pass } from './chatbot-gate';
+import { keyOf, type DuplicateWindow } from './duplicate-window';
+import { Patience } from './patience';
+
+export interface HandOverContext {
+  config: AgentConfig;
+  seen: DuplicateWindow;
+  gate: ChatbotGate;
+  /** Aborted when the agent stops: nothing waits for another try then. */
+  stopping: AbortSignal;
+  metrics: Metrics;
+  log: Log;
+}
+
+/** The time for tries is over and the chatbot never took the message. */
+export class ChatbotGivenUpError extends RetryableError {
+  constructor(ms: number, last: unknown) {
+    const why = last === undefined ? 'it takes no messages' : messageOf(last);
+    super('CHATBOT_GIVEN_UP', `The recipient gave its chatbot up after ${ms} ms: ${why}`, { cause: last });
+  }
+}
+
+interface Attempts {
+  key: string;
+  failures: number;
+  /** An earlier POST may have reached the chatbot; undefined until the disk has been asked. */
+  repeated: boolean | undefined;
+  last: unknown;
+}
+
+/**
+ * Gives an opened message to the chatbot, again and again while that may help and the time from its arrival lasts.
+ * Resolves when the chatbot has it and that is remembered. Throws ChatbotRefusedError; ChatbotGivenUpError when the
+ * time is over; RetryableError AGENT_STOPPING, or STORAGE_FAILED when the disk did not even take the note.
+ */
+export async function handOver(
+  context: HandOverContext,
+  envelope: Envelope,
+  payload: unknown,
+  arrivedAt: number,
+): Promise<void> {
+  const { config, gate, seen, stopping } = context;
+  const patience = new Patience(arrivedAt + config.chatbot.retryMs, stopping);
+  const attempts: Attempts = { key: keyOf(envelope), failures: 0, repeated: undefined, last: undefined };
+  for (;;) {
+    const pass = await gate.enter(attempts.key, attempts.failures, patience);
+    if (!pass) throw endOf(config, patience, attempts);
+    if (await attempt(context, envelope, payload, attempts, pass)) break;
+  }
+  // The chatbot has it. If the process dies here, the message comes again and goes to the chatbot marked as repeated.
+  await seen.done(attempts.key);
+}
+
+function endOf({ chatbot }: AgentConfig, patience: Patience, { last }: Attempts): Error {
+  if (patience.stopping) return new RetryableError('AGENT_STOPPING', 'The recipient is stopping');
+  if (last instanceof RetryableError && last.code === 'STORAGE_FAILED') return last;
+  return new ChatbotGivenUpError(chatbot.retryMs, last);
+}
+
+/** True when the chatbot took it, false when another try may help; else throws. */
+async function attempt(
+  { config, gate, seen, metrics, log }: HandOverContext,
+  envelope: Envelope,
+  payload: unknown,
+  attempts: Attempts,
+  pass: Pass,
+): Promise<boolean> {
+  try {
+    // Noted before the POST starts: whoever finds the note after a crash must not claim to be the first.
+    attempts.repeated ??= await seen.begin(attempts.key);
+    await postToChatbot(config.chatbot, envelope, payload, attempts.repeated);
+    gate.answered();
+    return true;
+  } catch (error) {
+    attempts.failures += 1;
+    attempts.last = error;
+    if (error instanceof ChatbotFailedError) {
+      gate.failed(pass, error.retryAfterMs);
+      attempts.repeated ||= error.mayHaveIt;
+      metrics.inc('dmr_chatbot_failures_total', { reason: error.reason });
+      log.debug(messageOf(error), { event: 'chatbot-failed', messageId: envelope.id, failures: attempts.failures });
+      return false;
+    }
+    if (error instanceof ChatbotRefusedError) gate.answered();
+    else gate.unused(pass);
+    if (error instanceof RetryableError) return false; // the disk
+    throw error;
+  }
+}
