@@ -92,8 +92,8 @@ export class Posts {
       await this.limited(message);
     } catch (error) {
       this.underWay.delete(message.id);
-      // Whatever else went wrong, the server has not taken it: the id may be used as if nothing had been.
-      if (error instanceof HttpError && error.status === 504) void this.remember(message.id, digest, 'unknown');
+      // Otherwise the server has not taken it: the id may be used as if nothing had been.
+      if (mayBeTaken(error)) void this.remember(message.id, digest, 'unknown');
       throw error;
     }
     const current = this.underWay.get(message.id);
@@ -140,6 +140,11 @@ export class Posts {
     this.complained = true;
     return undefined;
   }
+}
+
+/** A server that could not confirm in time may have stored it all the same. */
+function mayBeTaken(error: unknown): boolean {
+  return error instanceof HttpError && (error.status === 504 || error.code === 'SERVER_BUSY');
 }
 
 function answered(state: SentState, respondAsync: boolean): Posted {

@@ -111,7 +111,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     });
     socket.on('connect', () => this.opened(url));
     socket.on('connect_error', (error) => {
-      if ('data' in error) this.keys.refused(url); // the server's own word, not the transport's
+      if (isRefusal(error)) this.keys.refused(url);
       this.failed(socket, error);
     });
     socket.on('disconnect', (reason) => {
@@ -241,4 +241,9 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const answer = await this.onMessage(message);
     if (typeof ack === 'function') (ack as (answer: AgentAck) => void)(answer);
   }
+}
+
+/** The server's own word and not the transport's; it may have other reasons than the token, and says so with a code. */
+function isRefusal(error: Error & { data?: { code?: unknown } }): boolean {
+  return 'data' in error && (error.data?.code === undefined || error.data.code === 'TOKEN_REFUSED');
 }

@@ -96,9 +96,9 @@ describe('the outbox', () => {
     expect(outbox.waiting).toBe(1500);
     await add('last');
     uplink.letThrough();
-    await eventually(() => outbox.waiting === 0, FAST);
+    await eventually(() => outbox.waiting === 0, { timeoutMs: 30_000 });
     expect(transmitted).toEqual([...ids, 'last']);
-  });
+  }, 40_000);
 
   it('sends again what was under way when its process ended', async () => {
     answer = () => new Promise(() => undefined);
