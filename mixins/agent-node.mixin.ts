@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { Service, ServiceBroker, ServiceSchema } from 'moleculer';
 import { AgentDirectory } from '../lib/agents/directory';
 import { orExitAsync, type AgentConfig } from '../lib/config';
@@ -11,8 +10,6 @@ import { AgentStore } from '../lib/store/agent-store';
 export interface AgentNode {
   config: AgentConfig;
   keys: KeyRing;
-  /** The current one of `keys`. */
-  privateKey: KeyObject;
   directory: AgentDirectory;
   /** Open while messages can go up. */
   uplinkUp: Gate;
@@ -27,7 +24,6 @@ export interface AgentNodeService extends Service {
 /** One for the whole process; the store is opened by the first service that starts and closed by the last that stops. */
 class SharedNode implements AgentNode {
   readonly keys: KeyRing;
-  readonly privateKey: KeyObject;
   readonly directory: AgentDirectory;
   readonly uplinkUp = new Gate();
   store!: AgentStore;
@@ -37,7 +33,6 @@ class SharedNode implements AgentNode {
 
   constructor(readonly config: AgentConfig) {
     this.keys = new KeyRing(config.privateKeyPem, config.previousPrivateKeyPem);
-    this.privateKey = this.keys.current;
     this.directory = new AgentDirectory(config.keyOverlapMs);
   }
 

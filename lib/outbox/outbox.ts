@@ -126,7 +126,10 @@ export class Outbox {
   private async handUp(item: Waiting): Promise<void> {
     for (let failed = 0; !this.end.signal.aborted;) {
       const left = item.at + this.context.maxAgeMs - Date.now();
-      if (left <= 0) return this.fail(item, 'EXPIRED', `no server took it within ${this.context.maxAgeMs} ms`);
+      if (left <= 0) {
+        await this.fail(item, 'EXPIRED', `no server took it within ${this.context.maxAgeMs} ms`);
+        return;
+      }
       if (!(await this.context.uplink.passed(left, this.end.signal))) continue;
       const outcome = await this.tryOnce(item);
       if (outcome === 'done') return;
@@ -139,42 +142,52 @@ export class Outbox {
   private async tryOnce(item: Waiting): Promise<'done' | 'later' | 'lost'> {
     try {
       const envelope = this.files.envelope(item);
-      if (!envelope) return (this.fail(item, 'UNREADABLE', 'it cannot be read from the disk'), 'done');
+      if (!envelope) return await this.fail(item, 'UNREADABLE', 'it cannot be read from the disk');
       const tried = await attempt(this.context.transmit, envelope, ANSWER_TIMEOUT_MS);
-      if (tried.result === 'taken') return (this.taken(item), 'done');
+      if (tried.result === 'taken') return await this.taken(item);
       if (tried.result !== 'refused') return tried.error.code === 'NO_ANSWER' ? 'later' : 'lost';
-      return tried.final ? (this.fail(item, 'REFUSED', tried.why), 'done') : 'later';
+      return tried.final ? await this.fail(item, 'REFUSED', tried.why) : 'later';
     } catch (error) {
       this.context.log.error(`a message of the outbox could not be sent: ${messageOf(error)}`, idsOf(item));
       return 'later';
     }
   }
 
-  private taken(item: Waiting): void {
+  private async taken(item: Waiting): Promise<'done'> {
     this.context.metrics.inc('dmr_messages_sent_total');
     this.context.log.debug('message taken by the server', { event: 'taken', ...idsOf(item) });
-    void this.settle(() => this.files.settle(item, 'sent'));
+    return this.settle(() => this.files.settle(item, 'sent'));
   }
 
-  private fail(item: Waiting, code: FailureCode, why: string): void {
+  private async fail(item: Waiting, code: FailureCode, why: string): Promise<'done'> {
     this.context.metrics.inc('dmr_outbox_failed_total', { code });
     this.context.log.warn('a message of the outbox will not be sent', { event: 'outbox-failed', code, ...idsOf(item) });
-    void this.settle(() => this.files.settle(item, 'failed', `${code}: ${why}`));
+    return this.settle(() => this.files.settle(item, 'failed', `${code}: ${why}`));
   }
 
-  /** Beside the sending: until it is written, a restart sends the message again, and its recipient drops the copy. */
-  private async settle(write: () => Promise<void>): Promise<void> {
-    for (let complained = false; ; complained = true) {
-      try {
-        await write();
-        this.writable = true;
-        return;
-      } catch (error) {
-        this.writable = false;
-        if (this.end.signal.aborted) return;
-        if (!complained) this.context.log.error(`the outbox could not be written: ${messageOf(error)}`);
-        await this.pause(REWRITE_MS);
-      }
+  /**
+   * Waits for the disk, so that a process that is killed repeats no more than one message to each recipient; but a disk
+   * that takes nothing must not hold back those that follow.
+   */
+  private async settle(write: () => Promise<void>): Promise<'done'> {
+    try {
+      await write();
+      this.writable = true;
+    } catch (error) {
+      this.writable = false;
+      this.context.log.error(`the outbox could not be written: ${messageOf(error)}`);
+      void this.settleLater(write);
+    }
+    return 'done';
+  }
+
+  private async settleLater(write: () => Promise<void>): Promise<void> {
+    for (let written = false; !written && !this.end.signal.aborted;) {
+      await this.pause(REWRITE_MS);
+      written = await write().then(
+        () => (this.writable = true),
+        () => false, // the first time was told
+      );
     }
   }
 

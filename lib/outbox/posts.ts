@@ -2,7 +2,7 @@ import { HttpError } from '../http/problem';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
-import { digestOf, type SentMemory, type SentState } from './sent-memory';
+import { digestOf, type SentMemory, type SentRecord, type SentState } from './sent-memory';
 
 /** What a chatbot is told: 200 the server took it, 202 it is safe here and will be sent. */
 export interface Posted {
@@ -28,6 +28,13 @@ export interface PostsContext {
   log: Log;
 }
 
+interface UnderWay {
+  digest: string;
+  state: SentState;
+  since: number;
+  answer: Promise<Posted>;
+}
+
 /** Each holds a message of up to 100 kB and a socket of a chatbot. */
 const MAX_AT_ONCE = 1000;
 
@@ -36,7 +43,7 @@ const MAX_AT_ONCE = 1000;
  * sent again only where nobody knows.
  */
 export class Posts {
-  private readonly underWay = new Map<string, { digest: string; since: number; answer: Promise<Posted> }>();
+  private readonly underWay = new Map<string, UnderWay>();
   private sending = 0;
   private complained = false;
 
@@ -56,15 +63,13 @@ export class Posts {
     if (known) sameOrThrow(known.digest, digest);
     if (known?.state === 'sent' || known?.state === 'waiting') return answered(known.state, respondAsync);
     const answer = respondAsync ? this.later(message, digest) : this.now(message, digest);
-    this.underWay.set(id, { digest, since: Date.now(), answer });
+    this.underWay.set(id, { digest, state: 'waiting', since: Date.now(), answer });
     return answer;
   }
 
   /** Undefined for an id that this agent knows nothing of. */
   status(id: string): PostStatus | undefined {
-    const current = this.underWay.get(id);
-    if (current) return { id, status: 'waiting', since: new Date(current.since).toISOString() };
-    const known = this.remembered(id);
+    const known: Omit<SentRecord, 'digest'> | undefined = this.underWay.get(id) ?? this.remembered(id);
     if (!known) return undefined;
     const { state, since, reason } = known;
     return { id, status: state, ...(reason !== undefined && { reason }), since: new Date(since).toISOString() };
@@ -87,10 +92,12 @@ export class Posts {
       await this.limited(message);
     } catch (error) {
       this.underWay.delete(message.id);
-      // Whatever else went wrong, the server has not taken it: the id may be used as if nothing had been.
-      if (error instanceof HttpError && error.status === 504) void this.remember(message.id, digest, 'unknown');
+      // Otherwise the server has not taken it: the id may be used as if nothing had been.
+      if (mayBeTaken(error)) void this.remember(message.id, digest, 'unknown');
       throw error;
     }
+    const current = this.underWay.get(message.id);
+    if (current) Object.assign(current, { state: 'sent', since: Date.now() });
     // Not awaited: a slow disk must not turn a message that was taken into one that was late.
     void this.remember(message.id, digest, 'sent').finally(() => this.underWay.delete(message.id));
     return { status: 200, state: 'sent' };
@@ -133,6 +140,11 @@ export class Posts {
     this.complained = true;
     return undefined;
   }
+}
+
+/** A server that could not confirm in time may have stored it all the same. */
+function mayBeTaken(error: unknown): boolean {
+  return error instanceof HttpError && (error.status === 504 || error.code === 'SERVER_BUSY');
 }
 
 function answered(state: SentState, respondAsync: boolean): Posted {

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { AgentDirectory } from '../agents/directory';
 import type { AgentConfig } from '../config/types';
+import type { KeyRing } from '../crypto/key-ring';
 import { seal } from '../crypto/seal';
 import { messageOf } from '../errors';
 import { HttpError } from '../http/problem';
@@ -10,7 +11,7 @@ import type { Envelope } from '../protocol/envelope';
 
 export interface SealContext {
   config: AgentConfig;
-  privateKey: KeyObject;
+  keys: KeyRing;
   directory: AgentDirectory;
   log: Log;
 }
@@ -20,11 +21,13 @@ export interface SealContext {
  * key that is none, 503 no agent list yet.
  */
 export async function sealMessage(context: SealContext, message: OutgoingMessage): Promise<Envelope> {
-  const { config, directory, privateKey, log } = context;
+  const { config, directory, keys, log } = context;
   const { id, recipientId, timestamp, type } = message;
   const recipientKey = keyOfRecipient(directory, recipientId);
   const binding = { messageId: id, senderId: config.agentId, recipientId };
-  const payload = await seal(message.payload, binding, privateKey, recipientKey);
+  // While the key changes, the recipient knows the one that is listed.
+  const ownKey = keys.signingKeyFor(directory.get(config.agentId)?.authenticationCertificate);
+  const payload = await seal(message.payload, binding, ownKey, recipientKey);
   log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
   return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
 }

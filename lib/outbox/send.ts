@@ -22,7 +22,7 @@ const PAUSE_MS = 100;
  * The way of a chatbot's message to the server within MESSAGE_DELIVERY_TIMEOUT_MS: an uplink that is not there is
  * waited for, and what was lost with it, or refused for now, is sent again under the same id. Resolves only after the
  * server's ack, which means that the message waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown
- * recipient, 502 not connected in time or refused, 503 no agent list yet, 504 the server may have it or not.
+ * recipient, 502 UPLINK_DOWN, SERVER_REFUSED or, refused for now until the end, SERVER_BUSY, 503 no agent list yet, 504 the server may have it or not.
  */
 export async function send(context: SendContext, message: OutgoingMessage): Promise<void> {
   const deadline = performance.now() + context.config.deliveryTimeoutMs;
@@ -64,7 +64,9 @@ function worse(before: Attempt | undefined, now: Attempt): Attempt {
 
 function failure(outcome: Attempt | undefined): HttpError {
   if (outcome === undefined || outcome.result === 'taken') return uplinkDown();
-  if (outcome.result === 'refused') return new HttpError(502, 'SERVER_REFUSED', outcome.why);
+  if (outcome.result === 'refused') {
+    return new HttpError(502, outcome.final ? 'SERVER_REFUSED' : 'SERVER_BUSY', outcome.why);
+  }
   return new HttpError(outcome.result === 'unknown' ? 504 : 502, outcome.error.code, outcome.error.message);
 }
 

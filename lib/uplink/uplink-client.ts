@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { io, type Socket } from 'socket.io-client';
 import type { AgentRecord, PartialRecord } from '../agents/agent-record';
@@ -19,6 +18,7 @@ import {
 } from '../protocol/events';
 import { readList } from './agent-list';
 import { Attempts } from './attempts';
+import type { LoginKeys } from './login-keys';
 import { UnderWay } from './under-way';
 
 interface UplinkEvents {
@@ -69,7 +69,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
 
   constructor(
     private readonly config: AgentConfig,
-    private readonly key: KeyObject,
+    private readonly keys: Pick<LoginKeys, 'next' | 'refused' | 'accepted'>,
     private readonly onMessage: MessageListener,
     private readonly log: Log,
     private readonly attemptTimeoutMs = ATTEMPT_TIMEOUT_MS,
@@ -107,11 +107,18 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
       forceNew: true,
       reconnection: false, // the library would stay at the one URL
       timeout: this.attemptTimeoutMs,
-      auth: (give) => void this.freshToken().then((token) => give({ token, extensions: OUR_EXTENSIONS })),
+      auth: (give) => void this.freshToken(url).then((token) => give({ token, extensions: OUR_EXTENSIONS })),
     });
     socket.on('connect', () => this.opened(url));
-    socket.on('connect_error', (error) => this.failed(socket, error));
-    socket.on('disconnect', (reason) => this.closed(socket, reason));
+    socket.on('connect_error', (error) => {
+      if (isRefusal(error)) this.keys.refused(url);
+      this.failed(socket, error);
+    });
+    socket.on('disconnect', (reason) => {
+      // What a deployed server does to a bad token.
+      if (reason === 'io server disconnect' && !this.loggedIn) this.keys.refused(url);
+      this.closed(socket, reason);
+    });
     socket.on(FULL_LIST, (data: unknown) => this.fullListArrived(data));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
     socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
@@ -157,9 +164,9 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   }
 
   /** An empty token, refused by the server, keeps the attempts going when signing fails. */
-  private async freshToken(): Promise<string> {
+  private async freshToken(url: string): Promise<string> {
     try {
-      return await makeToken(this.config.agentId, this.key);
+      return await makeToken(this.config.agentId, this.keys.next(url));
     } catch (error) {
       this.log.error(`no login token could be made: ${messageOf(error)}`);
       return '';
@@ -178,6 +185,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     this.loggedIn = true;
     this.complained = false;
     this.attempts.loggedIn();
+    this.keys.accepted();
     this.emit('loggedIn');
   }
 
@@ -233,4 +241,9 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const answer = await this.onMessage(message);
     if (typeof ack === 'function') (ack as (answer: AgentAck) => void)(answer);
   }
+}
+
+/** The server's own word and not the transport's; it may have other reasons than the token, and says so with a code. */
+function isRefusal(error: Error & { data?: { code?: unknown } }): boolean {
+  return 'data' in error && (error.data?.code === undefined || error.data.code === 'TOKEN_REFUSED');
 }

@@ -5,6 +5,7 @@ import { messageOf } from '../../lib/errors';
 import type { Envelope } from '../../lib/protocol/envelope';
 import { MESSAGE_DOWN, MESSAGE_UP, type AgentAck } from '../../lib/protocol/events';
 import { secondsSince } from '../../lib/telemetry/metrics';
+import { LoginKeys } from '../../lib/uplink/login-keys';
 import { UplinkClient } from '../../lib/uplink/uplink-client';
 import { countUplink } from '../../lib/uplink/uplink-metrics';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
@@ -81,7 +82,9 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
       },
     },
     created(this: UplinkService) {
-      this.client = new UplinkClient(config, this.node.privateKey, (message) => this.receive(message), this.logger);
+      const { directory, keys } = this.node;
+      const loginKeys = new LoginKeys(keys, () => directory.get(config.agentId)?.authenticationCertificate);
+      this.client = new UplinkClient(config, loginKeys, (message) => this.receive(message), this.logger);
       this.listTaken = Promise.resolve();
       this.client.on('fullList', (agents) => void (this.listTaken = this.tell('directory.replace', { agents })));
       this.client.on('partialList', (agents) => void this.tell('directory.patch', { agents }));

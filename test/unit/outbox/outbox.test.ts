@@ -67,8 +67,8 @@ describe('the outbox', () => {
     await add('a');
     expect([transmitted, outbox.waiting, sent.get('a')?.state]).toEqual([[], 1, 'waiting']);
     uplink.letThrough();
-    await eventually(() => sent.get('a')?.state === 'sent', FAST);
-    expect([transmitted, outbox.waiting, outbox.oldestAgeMs]).toEqual([['a'], 0, 0]);
+    await eventually(() => outbox.waiting === 0, FAST);
+    expect([transmitted, sent.get('a')?.state, outbox.oldestAgeMs]).toEqual([['a'], 'sent', 0]);
     expect(['outbox', 'outboxEnvelopes'].map((name) => store.database(name).count())).toEqual([0, 0]);
     expect(counted).toEqual({ dmr_outbox_messages: 0, dmr_messages_sent_total: 1 });
   });
@@ -96,9 +96,9 @@ describe('the outbox', () => {
     expect(outbox.waiting).toBe(1500);
     await add('last');
     uplink.letThrough();
-    await eventually(() => outbox.waiting === 0, FAST);
+    await eventually(() => outbox.waiting === 0, { timeoutMs: 30_000 });
     expect(transmitted).toEqual([...ids, 'last']);
-  });
+  }, 40_000);
 
   it('sends again what was under way when its process ended', async () => {
     answer = () => new Promise(() => undefined);
@@ -108,7 +108,8 @@ describe('the outbox', () => {
     outbox.stop();
     answer = () => Promise.resolve(OK);
     outbox = begin();
-    await eventually(() => sent.get('a')?.state === 'sent', FAST);
+    await eventually(() => outbox.waiting === 0, FAST);
+    expect(sent.get('a')?.state).toBe('sent');
     expect(transmitted).toEqual(['a', 'a']);
   });
 
@@ -130,7 +131,8 @@ describe('the outbox', () => {
     answer = ({ id }) => Promise.resolve(id === 'a' ? refusal : OK);
     uplink.letThrough();
     await Promise.all(['a', 'b'].map((id) => add(id)));
-    await eventually(() => sent.get('b')?.state === 'sent' && sent.get('a')?.state === 'failed', FAST);
+    await eventually(() => outbox.waiting === 0, FAST);
+    expect([sent.get('a')?.state, sent.get('b')?.state]).toEqual(['failed', 'sent']);
     expect(sent.get('a')?.reason).toBe(
       'REFUSED: The DMR server refused the message: Recipient agent with ID x not found',
     );
@@ -143,7 +145,8 @@ describe('the outbox', () => {
     outbox.stop();
     outbox = begin({ maxAgeMs: 150 });
     await add('a');
-    await eventually(() => sent.get('a')?.state === 'failed', FAST);
+    await eventually(() => outbox.waiting === 0, FAST);
+    expect(sent.get('a')?.state).toBe('failed');
     expect(sent.get('a')?.reason).toMatch(/^EXPIRED: /);
     expect(Date.now() - sent.get('a')!.since).toBeLessThan(1000);
     expect(counted).toMatchObject({ 'dmr_outbox_failed_total{code="EXPIRED"}': 1, dmr_outbox_messages: 0 });
@@ -180,14 +183,15 @@ describe('the outbox', () => {
   });
 
   it('answers for a message only once it is on the disk, not merely committed', async () => {
-    let flush: () => void = () => undefined;
+    let flush: (() => void) | undefined;
     store.flushed = () => new Promise((resolve) => (flush = resolve));
     const added = jest.fn();
     const adding = add('a').then(added);
-    await eventually(() => sent.get('a') !== undefined, FAST);
+    await eventually(() => flush !== undefined, FAST);
     await new Promise(setImmediate);
+    expect(sent.get('a')?.state).toBe('waiting');
     expect(added).not.toHaveBeenCalled();
-    flush();
+    flush?.();
     await adding;
   });
 

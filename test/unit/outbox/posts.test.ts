@@ -95,10 +95,13 @@ describe('the same message posted again', () => {
     expect([sendNow.mock.calls.length, sendLater.mock.calls.length]).toEqual([0, 1]);
   });
 
-  it('is sent again when nobody knows whether the server has it', async () => {
+  it.each([
+    [504, 'NO_ANSWER'],
+    [502, 'SERVER_BUSY'],
+  ])('is sent again when nobody knows whether the server has it (%d %s)', async (status, code) => {
     const posted = message();
-    sendNow.mockRejectedValueOnce(new HttpError(504, 'NO_ANSWER', 'silence'));
-    await expect(posts.post(posted, false)).rejects.toMatchObject({ status: 504 });
+    sendNow.mockRejectedValueOnce(new HttpError(status, code, 'why'));
+    await expect(posts.post(posted, false)).rejects.toMatchObject({ status });
     await remembered(posted.id, 'unknown');
     expect(posts.status(posted.id)?.status).toBe('unknown');
     await expect(posts.post(another(posted.id), false)).rejects.toMatchObject({ status: 409 });
@@ -130,7 +133,7 @@ describe('another message under the same id', () => {
 
   it.each([404, 502])('is taken when the first was never taken (%d)', async (status) => {
     const posted = message();
-    sendNow.mockRejectedValueOnce(new HttpError(status, 'X', 'no'));
+    sendNow.mockRejectedValueOnce(new HttpError(status, 'SERVER_REFUSED', 'no'));
     await expect(posts.post(posted, false)).rejects.toMatchObject({ status });
     await expect(posts.post(another(posted.id), false)).resolves.toMatchObject({ status: 200 });
   });

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, randomUUID } from 'node:crypto';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
+import { KeyRing } from '../../../lib/crypto/key-ring';
 import { open } from '../../../lib/crypto/open';
 import { RetryableError } from '../../../lib/errors';
 import { Gate } from '../../../lib/gate';
@@ -31,7 +32,7 @@ beforeEach(() => {
   transmitted = [];
   context = {
     config: { agentId: alpha.id, deliveryTimeoutMs: 300 } as AgentConfig,
-    privateKey: createPrivateKey(alpha.privateKeyPem),
+    keys: new KeyRing(alpha.privateKeyPem),
     directory,
     transmit: (envelope) => {
       transmitted.push(envelope);
@@ -145,9 +146,9 @@ describe('within its time, send', () => {
 
   it.each([
     ['504: the server may have it', [lost, busy], { status: 504, code: 'UPLINK_LOST' }],
-    ['502 with what the server said', [busy], { status: 502, code: 'SERVER_REFUSED' }],
+    ['502 with what the server said', [busy], { status: 502, code: 'SERVER_BUSY' }],
     ['502: nothing was ever sent', [down], { status: 502, code: 'UPLINK_DOWN' }],
-    ['502 with what the server said, though it was gone in between', [busy, down], { code: 'SERVER_REFUSED' }],
+    ['502 with what the server said, though it was gone in between', [busy, down], { code: 'SERVER_BUSY' }],
   ])('tries until the time is over, and never longer, and says %s', async (_what, answers, expected) => {
     script(...answers);
     const started = performance.now();

@@ -14,6 +14,7 @@ const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const end = (what: string) => process.stdout.write(`${what}\n`, () => process.exit());
 const log = { error: end, warn: end, info: () => undefined, debug: () => undefined };
 const config = { agentId: '4f0e8c1a-3b52-4c7e-9d11-6a5b8f2d7c01', uplink } as AgentConfig;
-const client = new UplinkClient(config, privateKey, () => Promise.resolve({ status: 'ok' }), log);
+const keys = { next: () => privateKey, refused: () => undefined, accepted: () => undefined };
+const client = new UplinkClient(config, keys, () => Promise.resolve({ status: 'ok' }), log);
 client.on('loggedIn', () => end('logged in'));
 client.start();

@@ -1,13 +1,15 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import type { AgentConfig } from '../../../lib/config/types';
+import { KeyRing } from '../../../lib/crypto/key-ring';
 import { verifyToken } from '../../../lib/crypto/token';
 import { RetryableError } from '../../../lib/errors';
 import type { Envelope } from '../../../lib/protocol/envelope';
 import type { AgentAck } from '../../../lib/protocol/events';
+import { LoginKeys } from '../../../lib/uplink/login-keys';
 import { type MessageListener, UplinkClient } from '../../../lib/uplink/uplink-client';
 import { countUplink } from '../../../lib/uplink/uplink-metrics';
 import { EVENTS, NAMESPACE } from '../../helpers/deployed-agent';
@@ -19,7 +21,7 @@ import { countingMetrics, RecordingLog } from '../fakes';
 const OK: AgentAck = { status: 'ok' };
 
 const [alpha, beta] = ['alpha', 'beta'].map(makeIdentity) as [AgentIdentity, AgentIdentity];
-const key = createPrivateKey(alpha.privateKeyPem);
+const keys = new LoginKeys(new KeyRing(alpha.privateKeyPem), () => undefined);
 const records = [alpha, beta].map(toAgentRecord);
 
 let log: RecordingLog;
@@ -39,7 +41,7 @@ async function startServer(options: Partial<DeployedServerOptions> = {}): Promis
 /** A client of alpha's, and every list it was told of. */
 function makeClient(url: string, onMessage: MessageListener = () => Promise.resolve(OK)) {
   const uplink = { urls: [url], namespace: NAMESPACE, reconnectDelayMs: 20, reconnectDelayMaxMs: 40 };
-  const client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, key, onMessage, log);
+  const client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, keys, onMessage, log);
   const lists: unknown[] = [];
   client.on('fullList', (list) => lists.push(list));
   client.on('partialList', (list) => lists.push(list));
@@ -143,7 +145,12 @@ describe('the login', () => {
     const uplink = { urls: [url], namespace: NAMESPACE, reconnectDelayMs: 5, reconnectDelayMaxMs: 5 };
     const config = { agentId: alpha.id, uplink } as AgentConfig;
     const signsNothing = generateKeyPairSync('ed25519').privateKey;
-    const client = new UplinkClient(config, signsNothing, () => Promise.resolve(OK), log);
+    const client = new UplinkClient(
+      config,
+      { next: () => signsNothing, refused: () => undefined, accepted: () => undefined },
+      () => Promise.resolve(OK),
+      log,
+    );
     open.unshift(() => client.stop());
     client.start();
     await eventually(() => tokens.length >= 2, { everyMs: 5 });

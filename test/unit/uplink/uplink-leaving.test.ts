@@ -1,8 +1,10 @@
-import { createPrivateKey, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { AgentConfig } from '../../../lib/config/types';
+import { KeyRing } from '../../../lib/crypto/key-ring';
 import { RetryableError } from '../../../lib/errors';
 import type { Envelope } from '../../../lib/protocol/envelope';
 import { MESSAGE_DOWN, SERVER_LEAVING, type AgentAck } from '../../../lib/protocol/events';
+import { LoginKeys } from '../../../lib/uplink/login-keys';
 import { type MessageListener, UplinkClient } from '../../../lib/uplink/uplink-client';
 import { NAMESPACE } from '../../helpers/deployed-agent';
 import { eventually } from '../../helpers/eventually';
@@ -13,7 +15,7 @@ import { FakeServer } from './fake-server';
 const OK: AgentAck = { status: 'ok' };
 const FAST = { everyMs: 5 };
 const alpha = makeIdentity('alpha');
-const key = createPrivateKey(alpha.privateKeyPem);
+const keys = new LoginKeys(new KeyRing(alpha.privateKeyPem), () => undefined);
 
 let one: FakeServer;
 let two: FakeServer;
@@ -38,7 +40,7 @@ async function connect(onMessage: MessageListener = () => Promise.resolve(OK)): 
     reconnectDelayMs: 600_000,
     reconnectDelayMaxMs: 600_000,
   };
-  client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, key, onMessage, new RecordingLog());
+  client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, keys, onMessage, new RecordingLog());
   client.start();
   await eventually(() => client.ready, FAST);
 }

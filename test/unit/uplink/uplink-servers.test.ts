@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { AgentConfig } from '../../../lib/config/types';
+import { KeyRing } from '../../../lib/crypto/key-ring';
 import { Attempts } from '../../../lib/uplink/attempts';
+import { LoginKeys } from '../../../lib/uplink/login-keys';
 import { UplinkClient } from '../../../lib/uplink/uplink-client';
 import { NAMESPACE } from '../../helpers/deployed-agent';
 import { eventually } from '../../helpers/eventually';
@@ -13,7 +14,7 @@ import { RecordingLog } from '../fakes';
 import { FakeServer } from './fake-server';
 
 const alpha = makeIdentity('alpha');
-const key = createPrivateKey(alpha.privateKeyPem);
+const keys = new LoginKeys(new KeyRing(alpha.privateKeyPem), () => undefined);
 const open: (() => void | Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -30,7 +31,7 @@ function makeClient(urls: string[], attemptTimeoutMs?: number): UplinkClient {
   const uplink = { urls, namespace: NAMESPACE, reconnectDelayMs: 10, reconnectDelayMaxMs: 40 };
   const config = { agentId: alpha.id, uplink } as AgentConfig;
   const ok = () => Promise.resolve({ status: 'ok' as const });
-  const client = new UplinkClient(config, key, ok, new RecordingLog(), attemptTimeoutMs);
+  const client = new UplinkClient(config, keys, ok, new RecordingLog(), attemptTimeoutMs);
   open.unshift(() => client.stop());
   return client;
 }

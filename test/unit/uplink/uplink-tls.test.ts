@@ -15,6 +15,8 @@ const ROOT = path.join(__dirname, '../../..');
 const issue = (address: string) =>
   makeCertificate(createPublicKey(own.publicKeyPem), ca.privateKeyPem, { subject: 'server', issuer: 'ca', address });
 
+jest.setTimeout(40_000); // each compiles a process of its own
+
 let folder: string;
 let caFile: string;
 
