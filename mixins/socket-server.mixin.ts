@@ -11,6 +11,7 @@ export interface SocketServerService extends Service {
   server: HttpServer;
   /** Open TCP connections, those of WebSockets among them. */
   connections: Set<TcpSocket>;
+  cutOffSoon(): void;
 }
 
 const OVERSIZE_BYTES = 65_536;
@@ -57,10 +58,12 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
         connection.once('close', () => this.connections.delete(connection));
       });
     },
-    /** Runs before Socket.IO closes the HTTP server, which waits for half a minute for a peer that does not answer. */
-    stopped(this: SocketServerService) {
-      const cutOff = () => this.connections.forEach((connection) => connection.destroy());
-      setTimeout(cutOff, CLOSE_TIMEOUT_MS).unref();
+    methods: {
+      /** To be called before the HTTP server is closed: that waits half a minute for a peer that does not answer. */
+      cutOffSoon(this: SocketServerService) {
+        const cutOff = () => this.connections.forEach((connection) => connection.destroy());
+        setTimeout(cutOff, CLOSE_TIMEOUT_MS).unref();
+      },
     },
   });
 }

@@ -16,6 +16,10 @@ const tax = makeIdentity('Tax Office');
 const police = makeIdentity('Police');
 const library = makeIdentity('Library');
 
+interface Pausable {
+  pause(): void;
+}
+
 const RATE = 50;
 const MAX_BYTES = 10_000;
 
@@ -153,7 +157,6 @@ describe('what a server does about peers that say nothing', () => {
 
   afterAll(async () => {
     await queues.close();
-    await server?.stop();
     await centOps?.close();
   });
 
@@ -194,7 +197,13 @@ describe('what a server does about peers that say nothing', () => {
     const socket = await login(library);
     await eventually(async () => (await queues.look(library.id))?.consumers === 1);
     // It reads nothing any more, as a machine that lost its power.
-    (socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void } } }).ws._socket.pause();
+    const { ws } = socket.io.engine.transport as unknown as { ws: { _socket: Pausable; terminate(): void } };
+    ws._socket.pause();
     await eventually(async () => (await queues.look(library.id))?.consumers === 0, { timeoutMs: 5000 });
+    // Nor does such a peer hold up a node that stops.
+    const before = Date.now();
+    await server.stop();
+    expect(Date.now() - before).toBeLessThan(10_000);
+    ws.terminate();
   });
 });
