@@ -1,3 +1,5 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Socket as TcpSocket } from 'node:net';
 import SocketIOService from 'moleculer-io';
 import type { Service, ServiceSchema } from 'moleculer';
 import type { Server, ServerOptions, Socket } from 'socket.io';
@@ -6,9 +8,14 @@ import { defineMixin } from '../lib/define-service';
 
 export interface SocketServerService extends Service {
   io: Server;
+  server: HttpServer;
+  /** Open TCP connections, those of WebSockets among them. */
+  connections: Set<TcpSocket>;
+  cutOffSoon(): void;
 }
 
 const OVERSIZE_BYTES = 65_536;
+const CLOSE_TIMEOUT_MS = 1000;
 
 type Handler = (this: Socket & { $service: Service }, message: unknown, ack: unknown) => void;
 
@@ -45,6 +52,18 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
     started(this: SocketServerService) {
       this.io.of('/').use((_socket, next) => next(new Error('unknown namespace')));
       limitStrangers(this.io, config);
+      this.connections = new Set();
+      this.server.on('connection', (connection) => {
+        this.connections.add(connection);
+        connection.once('close', () => this.connections.delete(connection));
+      });
+    },
+    methods: {
+      /** To be called before the HTTP server is closed: that waits half a minute for a peer that does not answer. */
+      cutOffSoon(this: SocketServerService) {
+        const cutOff = () => this.connections.forEach((connection) => connection.destroy());
+        setTimeout(cutOff, CLOSE_TIMEOUT_MS).unref();
+      },
     },
   });
 }

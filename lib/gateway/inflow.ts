@@ -45,8 +45,8 @@ export class Inflow {
     if (this.bucket && !this.bucket.take()) {
       return { reason: 'RATE_LIMIT', text: `Too many messages: at most ${perSecond} a second, send it again later` };
     }
-    // Long polling cannot be paused, and what a paused socket had read already still comes.
-    if (this.inFlight >= 2 * inFlight) {
+    // Long polling cannot be paused. Of a paused socket, what had been read already still comes: one buffer full.
+    if (!this.paused && this.inFlight >= 2 * inFlight) {
       const text = `Too many messages: ${2 * inFlight} of yours are under way, send it again later`;
       return { reason: 'IN_FLIGHT_LIMIT', text };
     }

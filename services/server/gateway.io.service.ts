@@ -124,6 +124,7 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
     async stopped(this: GatewayService) {
       clearInterval(this.gaps);
       await this.gateway.close(this.agents);
+      this.cutOffSoon();
     },
   });
 }

@@ -1,0 +1,41 @@
+import { AgentDirectory } from '../../../lib/agents/directory';
+import type { ServerConfig } from '../../../lib/config/types';
+import type { AgentSocket } from '../../../lib/gateway/agent-gateway';
+import { Door } from '../../../lib/gateway/door';
+import type { NodeRouter } from '../../../lib/router/node-router';
+import { countingMetrics, RecordingLog } from '../fakes';
+
+const config = { socket: { tokenMaxAgeMs: 60_000 } } as ServerConfig;
+const socket = (address = '10.0.0.1') =>
+  ({ handshake: { address, auth: { token: 'x' }, headers: {} } }) as unknown as AgentSocket;
+
+function setUp() {
+  const { metrics, counted } = countingMetrics();
+  const log = new RecordingLog();
+  const directory = new AgentDirectory();
+  directory.replace([{ id: 'a', name: 'a', authenticationCertificate: '', createdAt: '', updatedAt: '' }]);
+  return { door: new Door(config, { directory } as NodeRouter, metrics, log), counted, log };
+}
+
+describe('the door of a node', () => {
+  it('turns everybody away once the node leaves, and says what to do', async () => {
+    const { door, counted } = setUp();
+    door.closed = true;
+    await expect(door.authorize(socket())).rejects.toMatchObject({
+      message: 'This server is stopping, connect to another one',
+      data: { code: 'SERVER_LEAVING' },
+    });
+    expect(counted['dmr_logins_refused_total{reason="SERVER_LEAVING"}']).toBe(1);
+  });
+
+  it('warns once a minute of each refusal, however many knock', async () => {
+    const { door, counted, log } = setUp();
+    for (let count = 0; count < 3000; count++) {
+      await door.authorize(socket(`10.0.${count % 1500}`)).catch(() => undefined); // that it is refused is the point
+    }
+    // A thousand addresses are told apart, all others count as one.
+    expect(log.at('warn')).toHaveLength(1001);
+    expect(log.lines).toHaveLength(1001);
+    expect(counted['dmr_logins_refused_total{reason="TOKEN_REFUSED"}']).toBe(3000);
+  });
+});
