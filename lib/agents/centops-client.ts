@@ -25,8 +25,10 @@ const MAX_REDIRECTS = 3;
 
 /** What one look may still cost. */
 interface Budget {
-  signal: AbortSignal;
+  /** When it must have ended, ms since the epoch. */
+  deadline: number;
   bytes: number;
+  stop?: AbortSignal;
 }
 
 /**
@@ -34,10 +36,13 @@ interface Budget {
  * (also when `signal` ends it), CENTOPS_REFUSED (its HTTP status, or a redirect to another host) or
  * CENTOPS_ANSWER_INVALID.
  */
-export async function fetchAgents(config: CentOpsAccess, signal?: AbortSignal): Promise<CentOpsList> {
+export async function fetchAgents(
+  config: CentOpsAccess,
+  signal?: AbortSignal,
+  limitMs = LOOK_TIMEOUT_MS,
+): Promise<CentOpsList> {
   const list: CentOpsList = { agents: [], rejected: [] };
-  const limit = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-  const budget = { signal: signal ? AbortSignal.any([signal, limit]) : limit, bytes: MAX_BYTES };
+  const budget: Budget = { deadline: Date.now() + limitMs, bytes: MAX_BYTES, stop: signal };
   let totalPages = 1;
   for (let page = 1; page <= Math.min(totalPages, MAX_PAGES); page++) {
     const answer = readPage(await fetchPage(config, page, budget));
@@ -69,12 +74,17 @@ async function fetchPage(config: CentOpsAccess, page: number, budget: Budget): P
     headers.authorization = Buffer.from(`${config.apiKey}:${config.apiSecret}`).toString('base64');
   }
   try {
-    const signal = AbortSignal.any([budget.signal, AbortSignal.timeout(PAGE_TIMEOUT_MS)]);
+    const signal = signalOf(budget);
     return await readBody(await request(url, { headers, signal }), budget);
   } catch (error) {
     if (error instanceof DmrError) throw error;
     throw new RetryableError('CENTOPS_UNREACHABLE', `CentOps cannot be reached: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function signalOf({ deadline, stop }: Budget): AbortSignal {
+  const late = AbortSignal.timeout(Math.max(0, Math.min(PAGE_TIMEOUT_MS, deadline - Date.now())));
+  return stop ? AbortSignal.any([stop, late]) : late;
 }
 
 /** Follows redirects within CentOps; another host has no business with the credentials, nor with the list. */
