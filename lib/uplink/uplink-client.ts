@@ -10,6 +10,7 @@ import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import { FULL_LIST, MESSAGE_DOWN, MESSAGE_UP, PARTIAL_LIST, type AgentAck, type ServerAck } from '../protocol/events';
 import { readList } from './agent-list';
+import { guardPackets, GuardedWebSocket } from './guards';
 
 interface UplinkEvents {
   fullList: [AgentRecord[]];
@@ -50,18 +51,21 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   start(): void {
     const { url, namespace, reconnectDelayMs, reconnectDelayMaxMs } = this.config.uplink;
     const socket = io(new URL(namespace, url).href, {
-      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
+      autoConnect: false,
+      transports: [GuardedWebSocket], // no long polling, so no sticky sessions in front of the server
       reconnectionDelay: reconnectDelayMs,
       reconnectionDelayMax: reconnectDelayMaxMs,
       auth: (give) => void this.freshToken().then((token) => give({ token })),
     });
     this.socket = socket;
+    guardPackets(socket, () => this.log.warn('the server sent something that cannot be handled; connecting anew'));
     socket.on('connect', () => this.opened());
     socket.on('connect_error', (error) => this.failed(socket, error));
     socket.on('disconnect', (reason) => this.closed(socket, reason));
     socket.on(FULL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('fullList', agents)));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
     socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
+    socket.connect();
   }
 
   /**
