@@ -238,11 +238,10 @@ describe('nothing leaks', () => {
     try {
       await plain.broker.waitForServices('gateway.io', 10_000);
       const [nodeID] = nodesWith(plain.broker, 'gateway.io');
-      const options = { withSettings: true, withServices: true, withActions: true };
-      const ask = (action: string) => plain.broker.call(action, options, { nodeID });
-      return JSON.stringify(
-        await Promise.all(['services', 'list', 'actions', 'events', 'health'].map((what) => ask(`$node.${what}`))),
-      );
+      const options = { withSettings: true, withActions: true, withEvents: true };
+      const ask = (action: string) =>
+        plain.broker.call(`$node.${action}`, action === 'services' ? options : {}, { nodeID });
+      return JSON.stringify(await Promise.all(['services', 'list', 'actions', 'events', 'health', 'metrics'].map(ask)));
     } finally {
       await plain.stop();
     }

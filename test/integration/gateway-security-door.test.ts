@@ -77,12 +77,9 @@ describe('who is not let in', () => {
     expect(await queues.drain(police.id)).toEqual([]);
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE'])(
-    '%s where only GET is served',
-    async (method) => {
-      for (const path of ['/v1/health', '/metrics']) expect(await statusOf(server.url, method, path)).toBe(404);
-    },
-  );
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'TRACE'])('%s where only GET is served', async (method) => {
+    for (const path of ['/v1/health', '/metrics']) expect(await statusOf(server.url, method, path)).toBe(404);
+  });
 
   it.each([
     '/api/router/routes',
@@ -158,6 +155,7 @@ describe('a seal that somebody holds who should not', () => {
   /** Sends it in the name of the police, the only name that they have, and hears what becomes of it. */
   async function rejectionOf(socket: Socket, envelope: Record<string, unknown>): Promise<unknown> {
     const queues = new Queues(amqp);
+    await queues.drain('validation-failures');
     const message = { ...envelope, senderId: police.id, recipientId: customs.id };
     expect(await socket.timeout(5000).emitWithAck(EVENTS.toServer, message)).toEqual({ status: 'ok' });
     const [failure] = await queues.waitFor('validation-failures', 1);
