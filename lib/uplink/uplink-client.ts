@@ -18,6 +18,7 @@ import {
 } from '../protocol/events';
 import { readList } from './agent-list';
 import { Attempts } from './attempts';
+import { guardPackets, GuardedWebSocket } from './guards';
 import type { LoginKeys } from './login-keys';
 import { UnderWay } from './under-way';
 
@@ -102,13 +103,14 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   /** One for each server, so that a server can recover the state of its own (Socket.IO, connection state recovery). */
   private socketTo(url: string): Socket {
     const socket = io(new URL(this.config.uplink.namespace, url).href, {
-      transports: ['websocket'], // no long polling, so no sticky sessions in front of the server
+      transports: [GuardedWebSocket], // no long polling, so no sticky sessions in front of the server
       autoConnect: false,
       forceNew: true,
       reconnection: false, // the library would stay at the one URL
       timeout: this.attemptTimeoutMs,
       auth: (give) => void this.freshToken(url).then((token) => give({ token, extensions: OUR_EXTENSIONS })),
     });
+    guardPackets(socket, () => this.log.warn('the server sent something that cannot be handled; connecting anew'));
     socket.on('connect', () => this.opened(url));
     socket.on('connect_error', (error) => {
       if (isRefusal(error)) this.keys.refused(url);

@@ -173,10 +173,10 @@ describe('a channel that confirms nothing any more', () => {
 
   it('is kept where others are confirmed: one queue without a majority is no reason', async () => {
     const channel = line.channelOf('publisher');
-    const { publish } = channel;
+    const publish = channel.publish.bind(channel);
     let swallowed = false;
     channel.publish = (...args: Parameters<typeof publish>) => {
-      if (swallowed) return publish.apply(channel, args);
+      if (swallowed) return publish(...args);
       swallowed = true;
       return true; // as if its queue never answered
     };

@@ -1,6 +1,7 @@
 import { hostList } from '../../../lib/config/host-list';
 
-const { parse } = hostList();
+const rule = hostList();
+const parse = (text: string) => rule.parse(text);
 
 describe('RABBITMQ_DEFAULT_HOST', () => {
   it.each([

@@ -25,7 +25,7 @@ test('what was put is there after the store was closed and opened again; what wa
     await db.remove(['n', 2]);
     expect(db.get(['n', 1])).toEqual({ n: 1 });
   });
-  await withStore(dir, async (store) => {
+  await withStore(dir, (store) => {
     const db = store.database<{ n: number }>('numbers');
     expect(db.count()).toBe(2);
     expect(db.get(['n', 2])).toBeUndefined();
