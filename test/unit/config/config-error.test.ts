@@ -65,6 +65,7 @@ describe('the secrets', () => {
         'CENTOPS_CONFIGURATION_API_KEY',
         'CENTOPS_CONFIGURATION_API_SECRET',
         'AGENT_PRIVATE_KEY',
+        'AGENT_PRIVATE_KEY_PREVIOUS',
       ]),
     );
   });

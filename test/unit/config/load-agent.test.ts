@@ -14,6 +14,8 @@ describe('the configuration of an agent', () => {
       dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,
       privateKeyPem: privateKey,
+      previousPrivateKeyPem: undefined,
+      keyOverlapMs: 600000,
       uplink: {
         urls: ['http://server.test:8075'],
         namespace: '/v1/dmr-agent-events',
@@ -22,7 +24,8 @@ describe('the configuration of an agent', () => {
       },
       deliveryTimeoutMs: 2000,
       outbox: { maxMessages: 10_000, maxAgeMs: 86_400_000 },
-      chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000 },
+      chatbot: { endpoint: 'http://chatbot.test/messages', timeoutMs: 10000, retryMs: 80000 },
+      duplicateWindowMs: 90300000,
       messageBinding: 'prefer',
     });
   });
@@ -40,6 +43,11 @@ describe('the configuration of an agent', () => {
       OUTBOX_MAX_AGE_MS: '106',
       OUTGOING_MESSAGE_ENDPOINT: 'https://bot.test/in?room=1',
       OUTGOING_MESSAGE_TIMEOUT_MS: '104',
+      OUTGOING_MESSAGE_RETRY_MS: '105',
+      DUPLICATE_WINDOW_MS: '106',
+      KEY_OVERLAP_MS: '0',
+      AGENT_PRIVATE_KEY_PREVIOUS: privateKey,
+      AGENT_DATA_DIR: '/var/lib/agent/../dmr',
       MESSAGE_BINDING: 'require',
     });
     expect(loadAgentConfig(env)).toMatchObject({
@@ -53,7 +61,11 @@ describe('the configuration of an agent', () => {
       },
       deliveryTimeoutMs: 103,
       outbox: { maxMessages: 105, maxAgeMs: 106 },
-      chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104 },
+      chatbot: { endpoint: 'https://bot.test/in?room=1', timeoutMs: 104, retryMs: 105 },
+      duplicateWindowMs: 106,
+      keyOverlapMs: 0,
+      previousPrivateKeyPem: privateKey,
+      dataDir: '/var/lib/dmr',
       messageBinding: 'require',
     });
   });

@@ -38,6 +38,9 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['agent', 'OUTBOX_MAX_MESSAGES', 1, 1_000_000],
   ['agent', 'OUTBOX_MAX_AGE_MS', 1, TIMER],
   ['agent', 'OUTGOING_MESSAGE_TIMEOUT_MS', 1, TIMER],
+  ['agent', 'OUTGOING_MESSAGE_RETRY_MS', 0, TIMER],
+  ['agent', 'DUPLICATE_WINDOW_MS', 1, TIMER],
+  ['agent', 'KEY_OVERLAP_MS', 0, TIMER],
   ['centops', 'PORT', 0, 65535],
   ['chatbot', 'PORT', 0, 65535],
 ];

@@ -100,6 +100,15 @@ it('leaves the chatbot alone for as long as it asks, up to half a minute', async
   expect(entry.got).toEqual({ key: 'a', probe: true });
 });
 
+it('makes no second probe before it knows what came of the first', async () => {
+  shutTheGate();
+  const first = enter('a');
+  await jest.advanceTimersByTimeAsync(1000);
+  const second = enter('b');
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect([first.got, second.got]).toEqual([{ key: 'a', probe: true }, undefined]);
+});
+
 it('does not wait for a probe that was not made', async () => {
   shutTheGate();
   const first = enter('a');
