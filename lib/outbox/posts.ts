@@ -2,6 +2,7 @@ import { HttpError } from '../http/problem';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
+import { UnsettledError } from './send';
 import { digestOf, type SentMemory, type SentRecord, type SentState } from './sent-memory';
 
 /** What a chatbot is told: 200 the server took it, 202 it is safe here and will be sent. */
@@ -93,7 +94,7 @@ export class Posts {
     } catch (error) {
       this.underWay.delete(message.id);
       // Otherwise the server has not taken it: the id may be used as if nothing had been.
-      if (mayBeTaken(error)) void this.remember(message.id, digest, 'unknown');
+      if (error instanceof UnsettledError) void this.remember(message.id, digest, 'unknown');
       throw error;
     }
     const current = this.underWay.get(message.id);
@@ -140,11 +141,6 @@ export class Posts {
     this.complained = true;
     return undefined;
   }
-}
-
-/** A server that could not confirm in time may have stored it all the same. */
-function mayBeTaken(error: unknown): boolean {
-  return error instanceof HttpError && (error.status === 504 || error.code === 'SERVER_BUSY');
 }
 
 function answered(state: SentState, respondAsync: boolean): Posted {

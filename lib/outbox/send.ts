@@ -15,6 +15,9 @@ export interface SendContext extends SealContext {
   metrics: Metrics;
 }
 
+/** The server may have stored the message: it did not say, or could not confirm it in time. */
+export class UnsettledError extends HttpError {}
+
 /** Between two tries: a server that could not take it is not asked in a tight loop, ms. */
 const PAUSE_MS = 100;
 
@@ -22,7 +25,7 @@ const PAUSE_MS = 100;
  * The way of a chatbot's message to the server within MESSAGE_DELIVERY_TIMEOUT_MS: an uplink that is not there is
  * waited for, and what was lost with it, or refused for now, is sent again under the same id. Resolves only after the
  * server's ack, which means that the message waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown
- * recipient, 502 UPLINK_DOWN, SERVER_REFUSED or, refused for now until the end, SERVER_BUSY, 503 no agent list yet, 504 the server may have it or not.
+ * recipient, 502 not connected in time or refused, 503 no agent list yet, 504 the server may have it or not.
  */
 export async function send(context: SendContext, message: OutgoingMessage): Promise<void> {
   const deadline = performance.now() + context.config.deliveryTimeoutMs;
@@ -65,9 +68,10 @@ function worse(before: Attempt | undefined, now: Attempt): Attempt {
 function failure(outcome: Attempt | undefined): HttpError {
   if (outcome === undefined || outcome.result === 'taken') return uplinkDown();
   if (outcome.result === 'refused') {
-    return new HttpError(502, outcome.final ? 'SERVER_REFUSED' : 'SERVER_BUSY', outcome.why);
+    return new (outcome.final ? HttpError : UnsettledError)(502, 'SERVER_REFUSED', outcome.why);
   }
-  return new HttpError(outcome.result === 'unknown' ? 504 : 502, outcome.error.code, outcome.error.message);
+  if (outcome.result === 'not-sent') return new HttpError(502, outcome.error.code, outcome.error.message);
+  return new UnsettledError(504, outcome.error.code, outcome.error.message);
 }
 
 function uplinkDown(): HttpError {

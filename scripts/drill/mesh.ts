@@ -124,7 +124,7 @@ function withProcesses(
     AGENT_ID: member.id,
     AGENT_PRIVATE_KEY: member.privateKeyPem.replaceAll('\n', '\\n'),
     AGENT_DATA_DIR: path.join(dir, 'data'),
-    DMR_SERVER_WEBSOCKET_URL: serverUrls[0],
+    DMR_SERVER_WEBSOCKET_URL: serverUrls.join(','),
     OUTGOING_MESSAGE_ENDPOINT: `${chatbotUrl}/messages`,
   };
   const name = slug(member.name);

@@ -63,7 +63,7 @@ describe('an agent', () => {
     it('is answered with 202 and where to ask for it, goes out, and can be asked for', async () => {
       const message = chatMessage(police.id, 'a secret of a citizen');
       const response = await later(message);
-      expect({ status: response.status, body: await response.json() }).toEqual({
+      expect({ status: response.status, body: (await response.json()) as object }).toEqual({
         status: 202,
         body: { id: message.id, status: 'waiting' },
       });

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { RetryableError } from '../../../lib/errors';
 import { HttpError } from '../../../lib/http/problem';
 import { Posts } from '../../../lib/outbox/posts';
+import { UnsettledError } from '../../../lib/outbox/send';
 import { SentMemory } from '../../../lib/outbox/sent-memory';
 import type { OutgoingMessage } from '../../../lib/protocol/chat-message';
 import { AgentStore } from '../../../lib/store/agent-store';
@@ -97,10 +98,10 @@ describe('the same message posted again', () => {
 
   it.each([
     [504, 'NO_ANSWER'],
-    [502, 'SERVER_BUSY'],
+    [502, 'SERVER_REFUSED'],
   ])('is sent again when nobody knows whether the server has it (%d %s)', async (status, code) => {
     const posted = message();
-    sendNow.mockRejectedValueOnce(new HttpError(status, code, 'why'));
+    sendNow.mockRejectedValueOnce(new UnsettledError(status, code, 'why'));
     await expect(posts.post(posted, false)).rejects.toMatchObject({ status });
     await remembered(posted.id, 'unknown');
     expect(posts.status(posted.id)?.status).toBe('unknown');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentConfig } from '../../../lib/config/types';
 import { KeyRing } from '../../../lib/crypto/key-ring';
-import { RetryableError } from '../../../lib/errors';
+import type { RetryableError } from '../../../lib/errors';
 import type { Envelope } from '../../../lib/protocol/envelope';
 import { MESSAGE_DOWN, SERVER_LEAVING, type AgentAck } from '../../../lib/protocol/events';
 import { LoginKeys } from '../../../lib/uplink/login-keys';
