@@ -5,6 +5,7 @@ import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
 import type { AmqpConfig, NodeConfig } from '../config/types';
 import { logFormatter } from '../telemetry/log-format';
 import { beforeStopHook } from './before-stop';
+import { heartbeatGuard } from './heartbeat-guard';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -63,7 +64,7 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
       // A call that timed out may have had its effect; only those that never left are repeated.
       check: (error: Error) => NEVER_LEFT.has(error.name),
     },
-    middlewares: [transporterGuard, beforeStopHook],
+    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook],
   };
 }
 

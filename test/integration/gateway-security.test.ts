@@ -122,7 +122,7 @@ describe('the door of the server', () => {
     await agent.ready();
     const socket = connect(NAMESPACE, { auth: { token: await makeToken() } });
     await outcome(socket);
-    for (const action of ['$node.options', '$node.list', 'router.routes', 'gateway.io.drop']) {
+    for (const action of ['$node.options', '$node.list', 'router.routes', 'gateway.io.drop', 'gateway.io.compare']) {
       await expect(socket.timeout(200).emitWithAck('call', action, {})).rejects.toThrow(/timed out/);
     }
     agent.close();
@@ -140,12 +140,17 @@ describe('the door of the server', () => {
     expect(info).not.toContain(amqp.password);
   });
 
-  it.each(['/v1/agents', '/gateway.io/sessions', '/router/routes', '/api/router/routes', '/~node/options'])(
-    'offers no action over HTTP: %s is 404',
-    async (path) => {
-      expect((await fetch(`${server.url}${path}`)).status).toBe(404);
-    },
-  );
+  it.each([
+    '/v1/agents',
+    '/gateway.io/sessions',
+    '/gateway.io/compare',
+    '/api/list-aliases',
+    '/router/routes',
+    '/api/router/routes',
+    '/~node/options',
+  ])('offers no action over HTTP: %s is 404', async (path) => {
+    expect((await fetch(`${server.url}${path}`)).status).toBe(404);
+  });
 
   it('sends the agent list to nobody who did not log in', async () => {
     const socket = connect(NAMESPACE, { auth: { token: 'x' } });
