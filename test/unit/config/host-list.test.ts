@@ -1,6 +1,6 @@
 import { hostList } from '../../../lib/config/host-list';
 
-const { parse } = hostList();
+const parse = (text: string) => hostList().parse(text);
 
 describe('RABBITMQ_DEFAULT_HOST', () => {
   it.each([
