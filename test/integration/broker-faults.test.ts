@@ -14,7 +14,6 @@ let line: MessageLine;
 
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 1 });
-  await ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 500).'); // how often it looks for late acks
   line = await new MessageLine({ ...testAmqp(cluster.amqp), heartbeatS: 1 }).start();
 });
 
@@ -91,8 +90,9 @@ describe('under a stream of messages', () => {
 });
 
 describe('a message that is acknowledged too late for the broker', () => {
-  /** A channel has the limit of the time when it was opened, so another one is. */
+  /** Looks for late acks each half second. A channel has the limits of the time when it was opened, so another one is. */
   async function consumerTimeout(ms: number): Promise<void> {
+    await ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 500).');
     await ctl('eval', `application:set_env(rabbit, consumer_timeout, ${ms}).`);
     await expect(line.channelOf('consumer').checkQueue('nowhere')).rejects.toMatchObject({ code: 404 });
     await line.flows();
