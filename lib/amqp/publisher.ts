@@ -26,6 +26,11 @@ export interface Publication {
  */
 const REOPEN_DELAY_MS = 250;
 const OPEN_TIMEOUT_MS = 5000;
+/**
+ * Longer than the election after a leader was frozen (6 s, RabbitMQ 3.10). A channel that knows the queue goes on after
+ * it by itself; one that is opened meanwhile is stuck on the frozen leader with its first message.
+ */
+const SILENT_MS = 10_000;
 /** Longer than any deadline in use. */
 const RETIRED_MS = 10_000;
 /** What may wait, unsent or unconfirmed: past it a message is refused at once, as memory would run out otherwise. */
@@ -47,6 +52,8 @@ export class Publisher {
   private alarm: Promise<void> | null = null;
   private readonly returned = new Map<string, number>();
   private lastConfirmAt = 0;
+  /** When the first message was sent that waited its whole time and saw none confirmed; 0 since there was a confirm. */
+  private silentSince = 0;
   private heldBytes = 0;
 
   constructor(
@@ -124,13 +131,14 @@ export class Publisher {
       const confirm = (error: unknown) => {
         clearTimeout(timer);
         this.lastConfirmAt = Date.now();
+        this.silentSince = 0;
         const returned = this.takeReturned(`${queue} ${messageId}`);
         if (error) reject(this.refused(channel, error));
         else if (returned) reject(new UnroutableError(queue));
         else resolve();
       };
       const late = () => {
-        if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.retire(channel);
+        if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.lateOn(channel, sentAt);
         reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time'));
       };
       const timer = setTimeout(late, until - sentAt);
@@ -206,11 +214,13 @@ export class Publisher {
   }
 
   /**
-   * Nothing was confirmed here while a message waited its whole time: later ones go another way. What is confirmed after
-   * all still counts, so the channel stays open as long as anything on it may be waited for.
+   * A channel that confirms nothing at all for so long is given up. What is confirmed on it after all still counts, so it
+   * stays open as long as anything on it may be waited for.
    */
-  private retire(channel: ConfirmChannel): void {
-    if (this.channel !== channel) return;
+  private lateOn(channel: ConfirmChannel, sentAt: number): void {
+    this.silentSince ||= sentAt;
+    if (this.channel !== channel || Date.now() - this.silentSince < SILENT_MS) return;
+    this.silentSince = 0;
     this.channel = null;
     this.full?.end();
     this.log.warn('publishing channel given up: it confirms nothing');

@@ -1,7 +1,6 @@
 import { hostList } from '../../../lib/config/host-list';
 
-const rule = hostList();
-const parse = (text: string) => rule.parse(text);
+const parse = (text: string) => hostList().parse(text);
 
 describe('RABBITMQ_DEFAULT_HOST', () => {
   it.each([
