@@ -267,16 +267,12 @@ describe('an agent of ours at a deployed server', () => {
     expect(postsOf(message)).toHaveLength(1);
   });
 
-  it('takes a message again that its chatbot had not taken', async () => {
+  it('tries a message again that its chatbot had not taken, and answers every copy of it with the outcome', async () => {
     const message = await sealedMessage(theirs, ours, chatMessage(ours.id).payload);
     chatbot.answerNext({ status: 500 }, { status: 200 });
-    for (const times of [1, 2]) {
-      deployed.route(message);
-      await deployed.until(() => sendingsOf(message)[times - 1]?.answer !== undefined);
-    }
-    const [first, second] = sendingsOf(message).map(({ answer }) => answer?.[0]);
-    expect(first).toMatchObject({ status: 'error', errors: [{ type: 'DELIVERY_FAILED' }] });
-    expect(second).toEqual({ status: 'ok' });
+    for (const _copy of [1, 2]) deployed.route(message);
+    await deployed.until(() => [0, 1].every((copy) => sendingsOf(message)[copy]?.answer !== undefined));
+    expect(sendingsOf(message).map(({ answer }) => answer?.[0])).toEqual([{ status: 'ok' }, { status: 'ok' }]);
     expect(postsOf(message)).toHaveLength(2);
   });
 
