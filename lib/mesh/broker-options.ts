@@ -70,7 +70,7 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
 
 /** An agent: another trust domain, joined to the centre by its uplink alone. */
 export function agentBrokerOptions(config: NodeConfig): BrokerOptions {
-  return common('agent', config);
+  return { ...common('agent', config), middlewares: [beforeStopHook] };
 }
 
 /** A stand-in for something out of scope. */

@@ -3,15 +3,19 @@ import type { ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { countRequests } from '../../lib/http/count-requests';
+import { drainHttp } from '../../lib/http/drain';
 import { operationsRoute, sendJson, type HealthPart, type HealthyService } from '../../lib/http/operations-route';
 import { prefers } from '../../lib/http/prefer';
 import { HttpError } from '../../lib/http/problem';
 import type { Posted, PostStatus } from '../../lib/outbox/posts';
+import { beforeStop } from '../../lib/mesh/before-stop';
 import { violationsOf, type OutgoingMessage } from '../../lib/protocol/chat-message';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
 const BODY_LIMIT = '100kb';
+/** Longer than a message waits for the server's ack, as a rule. */
+const DRAIN_MS = 5000;
 const RESPOND_ASYNC = 'respond-async';
 const ROUTES = new Set(['/v1/messages', '/v1/health', '/v1/health/live', '/metrics']);
 
@@ -85,6 +89,8 @@ export function apiService(config: AgentConfig): ServiceSchema {
     },
     started(this: ApiService) {
       countRequests(this.server, ROUTES, metricsOf(this.broker));
+      // Before the uplink goes: what the chatbot has posted still needs it.
+      beforeStop(this.broker, () => drainHttp(this.server, DRAIN_MS));
     },
   });
 }
