@@ -160,7 +160,7 @@ export class Outbox {
   }
 
   private async fail(item: Waiting, code: FailureCode, why: string): Promise<'done'> {
-    this.context.metrics.inc('dmr_outbox_failed_total', { code });
+    this.context.metrics.inc('dmr_outbox_failed_total', { reason: code });
     this.context.log.warn('a message of the outbox will not be sent', { event: 'outbox-failed', code, ...idsOf(item) });
     return this.settle(() => this.files.settle(item, 'failed', `${code}: ${why}`));
   }

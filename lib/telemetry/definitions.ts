@@ -76,7 +76,7 @@ export const agentMetrics: Definitions = {
   dmr_socket_connection_active: gauge('The same under the name of the deployed code'),
   dmr_messages_sent_total: counter('Messages that the server took'),
   dmr_outbox_messages: gauge('Messages posted with Prefer: respond-async that wait for the server'),
-  dmr_outbox_failed_total: counter('Such messages that will not be sent any more', 'code'),
+  dmr_outbox_failed_total: counter('Such messages that will not be sent any more', 'reason'),
   dmr_messages_received_total: counter('Messages that the chatbot took'),
   dmr_messages_rejected_total: counter('Messages answered with an error', 'type'),
   dmr_chatbot_failures_total: counter('POSTs that the chatbot did not take and that are tried again', 'reason'),

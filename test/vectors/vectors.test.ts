@@ -13,11 +13,9 @@ const envelopes = readVectors('envelope') as EnvelopeVectors;
 const seals = readVectors('seals') as SealVectors;
 const known = new Set(envelopes.known.map(({ id }) => id));
 
-const startedAt = performance.now();
 const keys = Object.fromEntries(
   Object.entries(seals.agents).map(([name, { seed }]) => [name, deriveKeys(seed)]),
 ) as Record<AgentName, AgentKeys>;
-const derivationMs = performance.now() - startedAt;
 
 /** The payload of a vector, at its full length. */
 function payloadOf({ jwe, lengthenCiphertext = 0 }: SealVector): string {
@@ -49,10 +47,6 @@ describe('envelope.json', () => {
 describe('the keys of seals.json', () => {
   it.each(Object.entries(seals.agents))('%s follows from its seed', (name, { publicKey }) => {
     expect(keys[name as AgentName].publicKeyPem).toBe(publicKey);
-  });
-
-  it('are made in less than two seconds', () => {
-    expect(derivationMs).toBeLessThan(2000);
   });
 
   it('are committed as public keys only', () => {

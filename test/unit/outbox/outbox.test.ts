@@ -136,7 +136,7 @@ describe('the outbox', () => {
     expect(sent.get('a')?.reason).toBe(
       'REFUSED: The DMR server refused the message: Recipient agent with ID x not found',
     );
-    expect(counted).toMatchObject({ 'dmr_outbox_failed_total{code="REFUSED"}': 1, dmr_outbox_messages: 0 });
+    expect(counted).toMatchObject({ 'dmr_outbox_failed_total{reason="REFUSED"}': 1, dmr_outbox_messages: 0 });
   });
 
   it.each(['without an uplink', 'at a server that refuses for now'])('gives up what is too old, %s', async (where) => {
@@ -149,7 +149,7 @@ describe('the outbox', () => {
     expect(sent.get('a')?.state).toBe('failed');
     expect(sent.get('a')?.reason).toMatch(/^EXPIRED: /);
     expect(Date.now() - sent.get('a')!.since).toBeLessThan(1000);
-    expect(counted).toMatchObject({ 'dmr_outbox_failed_total{code="EXPIRED"}': 1, dmr_outbox_messages: 0 });
+    expect(counted).toMatchObject({ 'dmr_outbox_failed_total{reason="EXPIRED"}': 1, dmr_outbox_messages: 0 });
   });
 
   it('takes no more than it may hold, not even of many at once, and more when there is room', async () => {
