@@ -160,7 +160,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
           'The connection to the DMR server was lost before its answer; send the message again with the same id';
         throw new RetryableError('UPLINK_LOST', lost, { cause });
       }
-      const why = `The DMR server did not answer within ${timeoutMs} ms; send the message again with the same id`;
+      const why = `The DMR server did not answer within ${Math.round(timeoutMs)} ms; send the message again with the same id`;
       throw new RetryableError('NO_ANSWER', why, { cause });
     }
   }

@@ -3,7 +3,15 @@ import { startCentOps, type CentOps } from '../helpers/centops';
 import { startChatbot, type Chatbot } from '../helpers/chatbot';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
-import { chatMessage, post, startAgent, startServerNode, type AgentNode, type ServerNode } from '../helpers/mesh';
+import {
+  chatMessage,
+  post,
+  sendAgain,
+  startAgent,
+  startServerNode,
+  type AgentNode,
+  type ServerNode,
+} from '../helpers/mesh';
 import { agentEnv, NodeProcess } from '../helpers/processes';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -65,8 +73,7 @@ describe('an agent whose disk is full', () => {
     await chatbot.waitFor(({ body }) => (body as { id: string }).id === id);
     limitFiles(0); // noted as begun, and not to be noted as done
     await eventually(() => policeAgent.output.includes('remembered in memory only'));
-    const again = { ...chatMessage(police.id), id };
-    expect(await post(taxAgent.url, again)).toMatchObject({ status: 200 });
+    await sendAgain(server, tax, police, id);
     await eventually(() => policeAgent.output.includes('duplicate dropped'));
     limitFiles('unlimited');
     expect(postsOf(id)).toBe(1);

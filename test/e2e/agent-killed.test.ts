@@ -2,7 +2,15 @@ import { startCentOps, type CentOps } from '../helpers/centops';
 import { startChatbot, type Chatbot } from '../helpers/chatbot';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
-import { chatMessage, post, startAgent, startServerNode, type AgentNode, type ServerNode } from '../helpers/mesh';
+import {
+  chatMessage,
+  post,
+  sendAgain,
+  startAgent,
+  startServerNode,
+  type AgentNode,
+  type ServerNode,
+} from '../helpers/mesh';
 import { agentEnv, NodeProcess } from '../helpers/processes';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -77,8 +85,7 @@ describe('an agent that is killed', () => {
     // Counted when it is noted; the count of the queue may be older.
     await eventually(async () => (await counted('dmr_messages_received_total')) === before + 1);
     await kill();
-    const again = { ...chatMessage(police.id), id }; // what a server does whose ack was lost
-    expect(await post(taxAgent.url, again)).toMatchObject({ status: 200 });
+    await sendAgain(server, tax, police, id); // what a server does whose ack was lost
     await start();
     await eventually(async () => (await counted('dmr_duplicates_dropped_total')) === 1);
     expect(marksOf(id)).toEqual([undefined]);

@@ -98,7 +98,7 @@ describe('a node with a wrong configuration', () => {
     [
       'server',
       { CENTOPS_CONFIGURATION_URL: 'nowhere' },
-      /^CENTOPS_CONFIGURATION_URL: wants a URL .*, got "nowhere"\n$/,
+      /^CENTOPS_CONFIGURATION_URL: wants an http:.*, got "nowhere"\n$/,
     ],
     ['agent', { AGENT_ID: 'me' }, /^AGENT_ID: wants a UUID, got "me"\n$/],
   ])('ends the start of a %s with one line that names the variable', async (role, env, line) => {

@@ -15,6 +15,7 @@ import { dlqMonitorService } from '../../services/server/dlq-monitor.service';
 import { gatewayService } from '../../services/server/gateway.io.service';
 import { serverMetricsService } from '../../services/server/metrics.service';
 import { routerService } from '../../services/server/router.service';
+import { sealDeployed } from './deployed-agent';
 import { eventually } from './eventually';
 import type { AgentIdentity } from './keys';
 import type { TestAmqp } from './rabbitmq';
@@ -147,4 +148,13 @@ export async function post(url: string, body: unknown, headers: Record<string, s
   });
   const text = await response.text();
   return { status: response.status, text, json: text ? (JSON.parse(text) as Record<string, unknown>) : undefined };
+}
+
+/** Puts a message into the recipient's queue under an id that it has had before, as after an ack that was lost. */
+export async function sendAgain(server: ServerNode, sender: AgentIdentity, recipient: AgentIdentity, id: string) {
+  const { payload, timestamp, type } = chatMessage(recipient.id);
+  const sealed = await sealDeployed(payload, sender.privateKeyPem, recipient.publicKeyPem);
+  const envelope = { id, senderId: sender.id, recipientId: recipient.id, timestamp, type, payload: sealed };
+  const ack = await server.broker.call<{ status: string }, object>('router.publish', { envelope });
+  if (ack.status !== 'ok') throw new Error(`The copy was not accepted: ${JSON.stringify(ack)}`);
 }

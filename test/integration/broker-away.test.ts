@@ -48,12 +48,12 @@ describe('a server node that starts while RabbitMQ is away', () => {
     });
   });
 
-  it('answers 502 to whom it cannot serve, and never 200', async () => {
+  it('answers 504 to whom it cannot serve, and never 200', async () => {
     const agent = await startAgent(tax, late.url, chatbot.url);
     agents.push(agent);
     const answer = await post(agent.url, chatMessage(police.id));
-    expect(answer).toMatchObject({ status: 502, json: { code: 'SERVER_REFUSED' } });
-    expect(answer.json?.message).toMatch(/send it again with the same id/);
+    expect(answer).toMatchObject({ status: 504, json: { code: 'NO_ANSWER' } });
+    expect(answer.json?.message).toMatch(/again with the same id/);
   });
 
   it('does its job and is part of the mesh as soon as RabbitMQ is there, unattended', async () => {

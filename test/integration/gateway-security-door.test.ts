@@ -26,7 +26,9 @@ describe('who is not let in', () => {
 
   beforeAll(async () => {
     centOps = await startCentOps([tax, police, customs]);
-    server = await startServerNode(amqp, centOps.url, { env: { AGENT_LIST_GRACE_MS: '0' } });
+    server = await startServerNode(amqp, centOps.url, {
+      env: { AGENT_LIST_GRACE_MS: '0', CENTOPS_REMOVE_AFTER_MS: '0' },
+    });
   });
 
   afterAll(async () => {

@@ -118,7 +118,7 @@ describe('the door of the server', () => {
   });
 
   it('lets no socket call an action, neither known nor unknown to it', async () => {
-    const agent = await DeployedAgent.start({ url: server.url, identity: tax });
+    const agent = await DeployedAgent.start({ url: server.url, identity: police });
     await agent.ready();
     const socket = connect(NAMESPACE, { auth: { token: await makeToken() } });
     await outcome(socket);
