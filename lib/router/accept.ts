@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDirectory } from '../agents/directory';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { DmrError, messageOf } from '../errors';
@@ -7,6 +8,12 @@ import type { ProtocolError, ServerAck } from '../protocol/events';
 import type { RoutingEvents } from '../telemetry/routing-events';
 import type { FailureLimit } from './failure-limit';
 import { recordFailure } from './validation-failures';
+
+/**
+ * A queue that was deleted is not declared again before its consumers were told so: RabbitMQ 3.10 takes a consumer over
+ * into a queue that follows at once, gives it messages, and none arrives.
+ */
+const BEFORE_DECLARING_MS = 500;
 
 /** A refused message beyond this is not kept with its record. */
 const MAX_RECORD_BYTES = 65_536;
@@ -101,6 +108,7 @@ async function againOnceDeclared(publish: () => Promise<void>, declare: () => Pr
     await publish();
   } catch (error) {
     if (!(error instanceof UnroutableError)) throw error;
+    await delay(BEFORE_DECLARING_MS);
     await declare();
     await publish();
   }
