@@ -3,7 +3,7 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.dmr/'],
-  maxWorkers: 2,
+  maxWorkers: 3, // on two cores: most of them wait for something most of the time
   transform: {
     '^.+\\.[jt]s$': [
       '@swc/jest',

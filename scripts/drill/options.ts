@@ -34,7 +34,7 @@ Runs a whole mesh in processes on this machine (RabbitMQ, two servers, four agen
 load, breaks one thing after the other, and keeps a ledger of every message. Exit code 1 when one was lost or arrived
 twice.
 
-  --short           one RabbitMQ node, 6,000 messages, brief faults: under five minutes
+  --short           one RabbitMQ node, 2,000 messages, brief faults: under five minutes
   --messages <n>    messages in all (default 100000)
   --rate <n>        messages per second (default 150)
   --fault <names>   only these, separated by commas
@@ -52,7 +52,7 @@ Faults: ${FAULT_NAMES.join(', ')}
 `;
 
 const FULL = { messages: '100000', rate: '150', brokers: '3', hold: '15' };
-const SHORT = { messages: '6000', rate: '80', brokers: '1', hold: '4' };
+const SHORT = { messages: '2000', rate: '80', brokers: '1', hold: '3' };
 
 /**
  * Reads the command line.
