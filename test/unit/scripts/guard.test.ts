@@ -8,10 +8,13 @@ import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const GUARD_TS = path.join(__dirname, '../../../scripts/lib/broker/guard.ts');
 
-/** A plan for shell scripts; each notes its pid in `<number>.pid` once it runs. */
+/** A plan for shell scripts; each notes its pid in `<number>.pid` once it runs and its trap, the part before `#`, is set. */
 function planOf(scripts: string[], plan: Partial<GuardPlan> = {}): GuardPlan {
   const dir = temporaryFolder();
-  const noting = (script: string, index: number) => `echo $$ >${index}.part; mv ${index}.part ${index}.pid; ${script}`;
+  const noting = (script: string, index: number) => {
+    const [trap, body] = script.includes('#') ? (script.split('#') as [string, string]) : [':', script];
+    return `${trap}; echo $$ >${index}.part; mv ${index}.part ${index}.pid; ${body}`;
+  };
   const processes = scripts.map((script, index) => ({
     command: ['sh', '-c', noting(script, index)] as [string, ...string[]],
     log: path.join(dir, `${index}.log`),
@@ -37,16 +40,17 @@ function alive(pid: number): boolean {
 
 describe('guard', () => {
   it('ends a throw-away broker at once, with all that it started, and removes its folder', async () => {
-    const plan = planOf(['trap "" TERM; sleep 60 & echo $! >child.pid; wait'], { throwAway: true });
+    const plan = planOf(['trap "" TERM # sleep 60 & echo $! >child.part; mv child.part child.pid; wait'], { throwAway: true });
     const guard = await start(plan);
-    const pids = [await pidOf(plan, 0), Number(readFileSync(path.join(plan.dir, 'child.pid')))];
+    const child = path.join(plan.dir, 'child.pid');
+    const pids = [await pidOf(plan, 0), await eventually(() => existsSync(child) && Number(readFileSync(child)))];
     await guard.stop();
     expect(pids.map(alive)).toEqual([false, false]);
     expect(existsSync(plan.dir)).toBe(false);
   });
 
   it('asks a kept one to end, last started first, and leaves its folder', async () => {
-    const onTerm = (name: string) => `trap "echo ${name} >>ended; exit" TERM; while :; do sleep 0.05; done`;
+    const onTerm = (name: string) => `trap "echo ${name} >>ended; exit" TERM # while :; do sleep 0.05; done`;
     const plan = planOf([onTerm('first'), onTerm('second')]);
     const guard = await start(plan);
     await Promise.all([pidOf(plan, 0), pidOf(plan, 1)]);
@@ -55,7 +59,7 @@ describe('guard', () => {
   });
 
   it('does not wait for ever for one that will not end', async () => {
-    const plan = planOf(['trap "" TERM; while :; do sleep 0.05; done'], { graceMs: 200 });
+    const plan = planOf(['trap "" TERM # while :; do sleep 0.05; done'], { graceMs: 200 });
     const guard = await start(plan);
     const pid = await pidOf(plan, 0);
     await guard.stop();
