@@ -40,7 +40,9 @@ function alive(pid: number): boolean {
 
 describe('guard', () => {
   it('ends a throw-away broker at once, with all that it started, and removes its folder', async () => {
-    const plan = planOf(['trap "" TERM # sleep 60 & echo $! >child.part; mv child.part child.pid; wait'], { throwAway: true });
+    const plan = planOf(['trap "" TERM # sleep 60 & echo $! >child.part; mv child.part child.pid; wait'], {
+      throwAway: true,
+    });
     const guard = await start(plan);
     const child = path.join(plan.dir, 'child.pid');
     const pids = [await pidOf(plan, 0), await eventually(() => existsSync(child) && Number(readFileSync(child)))];
