@@ -85,7 +85,7 @@ export class Child {
     this.signal('SIGCONT');
   }
 
-  private get ended(): boolean {
+  get ended(): boolean {
     return !this.child || this.child.exitCode !== null || this.child.signalCode !== null;
   }
 

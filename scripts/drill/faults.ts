@@ -53,12 +53,16 @@ async function chatbotMode(scene: Scene, mode: 'fail' | 'hang'): Promise<void> {
   await scene.mesh.setChatbot(member, 'take');
 }
 
-/** As a full disk does, a limit of the file size makes every write fail that would let a file grow. */
+/**
+ * A limit of the file size makes every write fail, those into room that the agent has reserved included: worse than a
+ * full disk. An agent that ends of it is started again.
+ */
 async function diskFull({ agent }: Member, holdMs: number): Promise<void> {
   const limit = (size: string) => promisify(execFile)('prlimit', ['--pid', String(agent.pid), `--fsize=${size}`]);
   await limit('4096:unlimited');
   await delay(holdMs);
-  await limit('unlimited:unlimited');
+  await limit('unlimited:unlimited').catch(() => undefined); // it has ended
+  if (agent.ended) agent.start();
 }
 
 /** The load to the agent is held until its queue is empty: what lies in a queue is gone with it, whoever deletes it. */
