@@ -1,4 +1,4 @@
-import type { ProvidedBroker } from '../lib/broker/types';
+import type { AmqpAccess, ProvidedBroker } from '../lib/broker/types';
 import type { AgentKey } from './agent-key';
 import type { NodeSpec } from './node-process';
 import type { DemoPorts } from './ports';
@@ -32,7 +32,7 @@ function baseEnv(caller: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 /** The variables by which a node joins the mesh. */
-export function brokerEnv(broker: ProvidedBroker): Record<string, string> {
+export function brokerEnv(broker: AmqpAccess & Pick<ProvidedBroker, 'managementUrl'>): Record<string, string> {
   return {
     RABBITMQ_DEFAULT_HOST: broker.host,
     RABBITMQ_DEFAULT_PORT: String(broker.port),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Cluster } from '../lib/broker/cluster';
 import { freePorts } from '../lib/broker/free-ports';
+import { brokerEnv } from '../demo/plan';
 import { DrillCentOps } from './centops';
 import { Child } from './child';
 import type { ChatbotMode } from './chatbot';
@@ -100,11 +101,7 @@ async function plannedMembers(dir: string) {
 function server(name: string, dir: string, port: number, { amqp }: Cluster, centOpsUrl: string): Child {
   const env = {
     ...common('server', port),
-    RABBITMQ_DEFAULT_HOST: amqp.host,
-    RABBITMQ_DEFAULT_PORT: String(amqp.port),
-    RABBITMQ_DEFAULT_USER: amqp.user,
-    RABBITMQ_DEFAULT_PASS: amqp.password,
-    RABBITMQ_DEFAULT_VHOST: amqp.vhost,
+    ...brokerEnv(amqp),
     CENTOPS_CONFIGURATION_URL: centOpsUrl,
     CENTOPS_CONFIGURATION_CRON_TIME: '* * * * * *', // every second: nonsense must be met, not slept through
   };

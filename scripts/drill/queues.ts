@@ -1,5 +1,5 @@
 import { connect, type GetMessage } from 'amqplib';
-import type { AmqpAccess } from './amqp-access';
+import type { AmqpAccess } from '../lib/broker/types';
 
 /** A message that was put away: which, and the queue and reason. */
 export interface PutAway {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { AmqpAccess } from './amqp-access';
+import type { AmqpAccess } from '../lib/broker/types';
 import { chatbotServer } from './chatbot';
 import { UsageError } from './options';
 

@@ -1,23 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { AgentDirectory } from '../../lib/agents/directory';
-import { KeyRing } from '../../lib/crypto/key-ring';
-import { ArrivalOrder } from '../../lib/inbox/arrival-order';
-import { ChatbotGate } from '../../lib/inbox/chatbot-gate';
-import { DuplicateWindow } from '../../lib/inbox/duplicate-window';
-import { receive, type ReceiveContext } from '../../lib/inbox/receive';
+import type { AgentConfig } from '../../lib/config/types';
+import { receive } from '../../lib/inbox/receive';
 import { ERROR_TYPES } from '../../lib/protocol/events';
 import { accept, type AcceptContext } from '../../lib/router/accept';
 import { deliver } from '../../lib/router/deliver';
 import { FailureLimit } from '../../lib/router/failure-limit';
 import { AgentStore } from '../../lib/store/agent-store';
 import { RoutingEvents } from '../../lib/telemetry/routing-events';
-import { Turns } from '../../lib/turns';
 import { startChatbot } from '../helpers/chatbot';
 import { sealDeployed } from '../helpers/deployed-agent';
 import { makeIdentity, toAgentRecord } from '../helpers/keys';
 import { temporaryFolder } from '../helpers/temporary-folder';
 import { countingMetrics, FakePublisher, RecordingLog } from '../unit/fakes';
+import { receiveContext } from '../unit/inbox/receive-context';
 import { consumed, DLQ, envelope as stored, setUp } from '../unit/router/delivery';
 import { anyJson, anyText, anyValue, hostileName, mutantsOf, runs } from './arbitraries';
 
@@ -141,19 +138,13 @@ describe('a message on its way down to a chatbot', () => {
       messageBinding: 'prefer',
     };
     const log = new RecordingLog();
-    const context = {
-      config,
-      keys: new KeyRing(police.privateKeyPem),
+    const context = receiveContext(store, police.privateKeyPem, {
+      config: config as AgentConfig,
       directory,
-      seen: new DuplicateWindow(store, 60_000, log),
-      underWay: new Map(),
-      arrivals: new ArrivalOrder(),
-      chats: new Turns(),
-      gate: new ChatbotGate(),
       stopping: new AbortController().signal,
       metrics: countingMetrics().metrics,
       log,
-    };
+    });
     const valid = {
       id: randomUUID(),
       senderId: tax.id,
@@ -163,7 +154,7 @@ describe('a message on its way down to a chatbot', () => {
       timestamp: '2026-11-20T10:00:00.000Z',
     };
     await forMutants(valid, 60, async (mutant) => {
-      const ack = await receive(context as unknown as ReceiveContext, mutant);
+      const ack = await receive(context, mutant);
       const known = ack.status === 'error' && ack.errors.length > 0;
       return known && ack.errors.every(({ type, message }) => ERROR_TYPES.has(type) && message.length < 1000);
     });

@@ -1,11 +1,15 @@
-/** A RabbitMQ that is up and answers, and how to let go of it. */
-export interface ProvidedBroker {
-  kind: 'configured' | 'private' | 'docker';
+/** How to reach one RabbitMQ node. */
+export interface AmqpAccess {
   host: string;
   port: number;
   user: string;
   password: string;
   vhost: string;
+}
+
+/** A RabbitMQ that is up and answers, and how to let go of it. */
+export interface ProvidedBroker extends AmqpAccess {
+  kind: 'configured' | 'private' | 'docker';
   /** Base URL of the management interface, without a closing slash; unknown when the configured broker names none. */
   managementUrl?: string;
   /** Port of RabbitMQ's own `/metrics` on `host`. */

@@ -3,19 +3,15 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
-import { KeyRing } from '../../../lib/crypto/key-ring';
 import { seal } from '../../../lib/crypto/seal';
-import { ArrivalOrder } from '../../../lib/inbox/arrival-order';
-import { ChatbotGate } from '../../../lib/inbox/chatbot-gate';
-import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../../lib/inbox/receive';
 import { AgentStore } from '../../../lib/store/agent-store';
-import { Turns } from '../../../lib/turns';
 import { type Chatbot, startChatbot } from '../../helpers/chatbot';
 import { eventually } from '../../helpers/eventually';
 import { makeIdentity, toAgentRecord } from '../../helpers/keys';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { receiveContext } from './receive-context';
 
 const OK = { status: 'ok' };
 const [alpha, beta] = [makeIdentity('alpha'), makeIdentity('beta')];
@@ -33,19 +29,13 @@ beforeEach(async () => {
   directory.replace([toAgentRecord(alpha)]);
   const log = new RecordingLog();
   const chatbotConfig = { endpoint: chatbot.url, timeoutMs: 300, retryMs: 20_000 };
-  context = {
+  context = receiveContext(store, beta.privateKeyPem, {
     config: { agentId: beta.id, chatbot: chatbotConfig, messageBinding: 'prefer' } as AgentConfig,
-    keys: new KeyRing(beta.privateKeyPem),
     directory,
-    seen: new DuplicateWindow(store, 60_000, log),
-    underWay: new Map(),
-    arrivals: new ArrivalOrder(),
-    chats: new Turns(),
-    gate: new ChatbotGate(),
     stopping: unlimited(new AbortController().signal),
     metrics: countingMetrics().metrics,
     log,
-  };
+  });
 });
 afterEach(async () => {
   await chatbot.close();

@@ -5,20 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
 import { seal } from '../../../lib/crypto/seal';
-import { KeyRing } from '../../../lib/crypto/key-ring';
-import { ArrivalOrder } from '../../../lib/inbox/arrival-order';
-import { ChatbotGate } from '../../../lib/inbox/chatbot-gate';
-import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../../lib/inbox/receive';
 import type { AgentAck } from '../../../lib/protocol/events';
 import { AgentStore } from '../../../lib/store/agent-store';
-import { Turns } from '../../../lib/turns';
 import { type Chatbot, startChatbot } from '../../helpers/chatbot';
 import { sealDeployed } from '../../helpers/deployed-agent';
 import { eventually } from '../../helpers/eventually';
 import { type AgentIdentity, makeIdentity, toAgentRecord } from '../../helpers/keys';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { receiveContext } from './receive-context';
 
 const OK = { status: 'ok' };
 const SECRET = 'Mari Maasikas';
@@ -54,19 +50,13 @@ beforeEach(() => {
   counted = counting.counted;
   const directory = new AgentDirectory();
   directory.replace([alpha, beta].map(toAgentRecord));
-  context = {
+  context = receiveContext(store, beta.privateKeyPem, {
     config: agentConfig(chatbot.url),
-    keys: new KeyRing(beta.privateKeyPem),
     directory,
-    seen: new DuplicateWindow(store, 60_000, log),
-    underWay: new Map(),
-    arrivals: new ArrivalOrder(),
-    chats: new Turns(),
-    gate: new ChatbotGate(),
     stopping: new AbortController().signal,
     metrics: counting.metrics,
     log,
-  };
+  });
 });
 
 /** As much of beta's configuration as receiving takes; each message is posted once. */

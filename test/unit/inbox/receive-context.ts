@@ -1,0 +1,22 @@
+import { KeyRing } from '../../../lib/crypto/key-ring';
+import { ArrivalOrder } from '../../../lib/inbox/arrival-order';
+import { ChatbotGate } from '../../../lib/inbox/chatbot-gate';
+import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
+import type { ReceiveContext } from '../../../lib/inbox/receive';
+import type { AgentStore } from '../../../lib/store/agent-store';
+import { Turns } from '../../../lib/turns';
+
+type Given = Pick<ReceiveContext, 'config' | 'directory' | 'metrics' | 'log' | 'stopping'>;
+
+/** What an agent with this key that has received nothing yet receives with. */
+export function receiveContext(store: AgentStore, privateKeyPem: string, given: Given): ReceiveContext {
+  return {
+    ...given,
+    keys: new KeyRing(privateKeyPem),
+    seen: new DuplicateWindow(store, 60_000, given.log),
+    underWay: new Map(),
+    arrivals: new ArrivalOrder(),
+    chats: new Turns(),
+    gate: new ChatbotGate(),
+  };
+}
