@@ -45,6 +45,7 @@ describe('a cluster', () => {
   /** Has every connection of the line at other nodes. */
   async function leave(node: ClusterNode): Promise<void> {
     for (const connection of [line.publishing, line.consuming, line.admin]) {
+      await connection.whenOpen(20_000); // the fault before may just be over
       while ((line.socketOf(connection) as Socket).remotePort === node.port) {
         line.socketOf(connection).destroy(new Error('cut'));
         await connection.whenOpen(5000);
