@@ -13,6 +13,9 @@ import { makeIdentity } from '../../helpers/keys';
 import { RecordingLog } from '../fakes';
 import { FakeServer } from './fake-server';
 
+/** Long enough for a login on a machine that has much else to do. */
+const ATTEMPT_MS = 800;
+
 const alpha = makeIdentity('alpha');
 const keys = new LoginKeys(new KeyRing(alpha.privateKeyPem), () => undefined);
 const open: (() => void | Promise<void>)[] = [];
@@ -66,7 +69,7 @@ describe('an attempt that is never answered', () => {
         ? await serve({ middleware: () => undefined })
         : { url: await listenMutely() };
       const welcoming = await serve();
-      const client = makeClient([mute.url, welcoming.url], 100);
+      const client = makeClient([mute.url, welcoming.url], ATTEMPT_MS);
       client.start();
       await eventually(() => welcoming.sockets.length === 1 && client.ready, { everyMs: 5 });
     },
@@ -74,10 +77,10 @@ describe('an attempt that is never answered', () => {
 
   it('is the end of no login that came in time', async () => {
     const server = await serve();
-    const client = makeClient([server.url], 100);
+    const client = makeClient([server.url], ATTEMPT_MS);
     client.start();
     await eventually(() => client.ready, { everyMs: 5 });
-    await new Promise((resolve) => setTimeout(resolve, 200)); // twice the limit of an attempt
+    await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS * 1.5));
     expect([client.ready, server.sockets.length]).toEqual([true, 1]);
   });
 });
