@@ -3,9 +3,13 @@ import { messageOf } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
 import type { QueueDefinition } from './topology';
+import { within } from './within';
 
 /** `as-is`: the queue exists with other arguments, which cannot be changed; it is used as it stands. */
 export type Declared = { state: 'declared' } | { state: 'as-is'; reason: string };
+
+/** For a single question; one about a queue whose leader is frozen may be answered after a minute, or never. */
+const ANSWER_TIMEOUT_MS = 5000;
 
 /**
  * Runs one piece of work on a channel of its own: a protocol error (404, 406) closes that channel and nothing else.
@@ -22,6 +26,15 @@ export async function withChannel<T>(connection: AmqpConnection, work: (channel:
   }
 }
 
+/** The same for one question, which throws RetryableError TIMEOUT when it is not answered in time. */
+function ask<T>(
+  connection: AmqpConnection,
+  question: (channel: Channel) => Promise<T>,
+  timeoutMs = ANSWER_TIMEOUT_MS,
+): Promise<T> {
+  return withChannel(connection, (channel) => within(question(channel), timeoutMs, 'RabbitMQ does not answer'));
+}
+
 /** AMQP reply code that closed a channel (404, 406 …), or undefined for anything else that was thrown. */
 export function replyCode(error: unknown): number | undefined {
   const code = (error as { code?: unknown }).code;
@@ -31,7 +44,7 @@ export function replyCode(error: unknown): number | undefined {
 /** Declares a queue; one that exists with other arguments is reported, never an error. */
 export async function declareQueue(connection: AmqpConnection, queue: QueueDefinition): Promise<Declared> {
   try {
-    await withChannel(connection, (channel) => channel.assertQueue(queue.name, queue.options));
+    await ask(connection, (channel) => channel.assertQueue(queue.name, queue.options));
     return { state: 'declared' };
   } catch (error) {
     if (replyCode(error) === 406) return { state: 'as-is', reason: messageOf(error) };
@@ -42,7 +55,7 @@ export async function declareQueue(connection: AmqpConnection, queue: QueueDefin
 /** Messages ready in a queue; undefined when there is no such queue. */
 export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
   try {
-    const { messageCount } = await withChannel(connection, (channel) => channel.checkQueue(queue));
+    const { messageCount } = await ask(connection, (channel) => channel.checkQueue(queue));
     return messageCount;
   } catch (error) {
     if (replyCode(error) === 404) return undefined;
@@ -67,7 +80,7 @@ export async function deleteEmptyQueue(
   isUnused: () => boolean = () => true,
 ): Promise<Deleted> {
   try {
-    return await withChannel(connection, async (channel) => {
+    return await ask(connection, async (channel) => {
       const { messageCount, consumerCount } = await channel.checkQueue(queue);
       if (messageCount > 0 || consumerCount > 0 || !isUnused()) return { gone: false, lost: 0 };
       const deleted = await channel.deleteQueue(queue);

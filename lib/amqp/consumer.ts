@@ -30,6 +30,8 @@ const RETRY_BASE_MS = 250;
 const CANCEL_TIMEOUT_MS = 2000;
 const RETRY_MAX_MS = 5000;
 const SETUP_WAIT_MS = 3000;
+/** What a queue whose leader is frozen was asked may be answered after more than a minute, or never. */
+const SETUP_TIMEOUT_MS = 5000;
 
 /**
  * Consumes one queue on a channel of its own and goes on doing so after the loss of the channel, the queue or the
@@ -44,6 +46,7 @@ export class QueueConsumer {
   private closed = false;
   private tag: string | undefined;
   private setup: Promise<void> = Promise.resolve();
+  private attempt = 0;
   private readonly onOpen = () => this.restart();
 
   /** Messages handed to the handler and not settled yet. */
@@ -53,6 +56,7 @@ export class QueueConsumer {
     private readonly connection: AmqpConnection,
     private readonly options: ConsumerOptions,
     private readonly log: Log,
+    private readonly setupTimeoutMs = SETUP_TIMEOUT_MS,
   ) {}
 
   /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
@@ -100,19 +104,28 @@ export class QueueConsumer {
 
   private async consume(): Promise<void> {
     if (this.closed || this.channel || !this.connection.isOpen) return;
+    const attempt = ++this.attempt;
     try {
-      await this.options.declare();
-      const channel = await this.connection.channel((model) => model.createChannel());
-      this.adopt(channel);
-      if (this.closed) return this.giveUp();
-      await channel.prefetch(this.options.prefetch);
-      const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
-      this.tag = consumerTag;
+      await within(this.setUp(attempt), this.setupTimeoutMs, 'RabbitMQ sets up no consumer');
       this.failures = 0;
     } catch (error) {
+      this.attempt += 1; // what is answered after all must not become a second consumer
       this.giveUp();
       this.retry(messageOf(error));
     }
+  }
+
+  private async setUp(attempt: number): Promise<void> {
+    await this.options.declare();
+    if (attempt !== this.attempt) return;
+    const channel = await this.connection.channel((model) => model.createChannel());
+    channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));
+    if (attempt !== this.attempt) return void closing(channel);
+    this.adopt(channel);
+    if (this.closed) return this.giveUp();
+    await channel.prefetch(this.options.prefetch);
+    const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
+    if (attempt === this.attempt) this.tag = consumerTag;
   }
 
   private adopt(channel: Channel): void {
@@ -120,7 +133,6 @@ export class QueueConsumer {
     setMaxListeners(0, lifetime.signal); // each message in flight listens
     this.lifetime = lifetime;
     this.channel = channel;
-    channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));
     channel.on('close', () => {
       if (this.lose(channel)) this.retry('its channel was closed');
     });
@@ -155,6 +167,7 @@ export class QueueConsumer {
       channel.close().catch(() => undefined);
       return;
     }
+    if (this.channel !== channel) return; // given up: it goes back when that channel is closed
     const { signal } = this.lifetime;
     this.inFlight += 1;
     this.options
