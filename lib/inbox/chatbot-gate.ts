@@ -14,29 +14,36 @@ interface Waiter {
 }
 
 const FIRST_PAUSE_MS = 500;
+/** Between two tries of one message. */
 const LONGEST_PAUSE_MS = 5000;
+/** Between two probes: nothing reaches a chatbot that is back before the next. */
+const LONGEST_PROBE_PAUSE_MS = 2000;
+/** A probe without an answer for so long may hang at a chatbot that is back, so another goes beside it; up to so many. */
+const [PROBE_ALONE_MS, MAX_PROBES] = [2000, 4];
 const LONGEST_RETRY_AFTER_MS = 30_000;
 /** So many failures in a row, of so many messages, are the chatbot's and not a message's. */
 const FAILURES = 3;
 const MESSAGES = 2;
 
 /**
- * Keeps a chatbot that is down from being hammered by everything that waits for it. While it fails, one POST at a time
- * goes out, with growing pauses, for the message that was tried least; the first that gets through opens it for all.
+ * Keeps a chatbot that is down from being hammered by everything that waits for it. While it fails, one POST after the
+ * other goes out as a probe, with growing pauses, for the message that was tried least; the first that gets through
+ * opens it for all.
  */
 export class ChatbotGate {
   private readonly line = new Set<Waiter>();
   private readonly failing = new Set<string>();
   private failures = 0;
   private shutFlag = false;
-  private probing = false;
+  /** Not answered yet. */
+  private readonly underWay = new Set<Pass>();
   private probes = 0;
   private nextProbeAt = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly onChange: (shut: boolean) => void = () => undefined) {}
 
-  /** True while POSTs go out one at a time. */
+  /** True while nothing but probes goes out. */
   get shut(): boolean {
     return this.shutFlag;
   }
@@ -58,8 +65,8 @@ export class ChatbotGate {
     this.failing.clear();
     if (!this.shut) return;
     clearTimeout(this.timer);
-    this.timer = undefined;
-    this.probing = this.shutFlag = false;
+    this.underWay.clear();
+    this.shutFlag = false;
     this.onChange(false);
     for (const { key, admit } of [...this.line]) admit({ key, probe: false });
   }
@@ -70,17 +77,18 @@ export class ChatbotGate {
     if (this.failing.size < MESSAGES) this.failing.add(pass.key);
     const isDown = this.failures >= FAILURES && this.failing.size >= MESSAGES;
     if (!this.shut && (isDown || retryAfterMs > 0)) this.close();
-    if (pass.probe) this.probes += 1;
     if (!this.shut) return;
+    const wasProbe = this.underWay.delete(pass);
+    if (wasProbe) this.probes += 1;
     const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
-    const pause = Math.max(asked, backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
-    if (pass.probe || asked > 0 || this.nextProbeAt === 0) this.nextProbeAt = Date.now() + pause;
-    this.unused(pass);
+    const pause = Math.max(asked, backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PROBE_PAUSE_MS));
+    if (wasProbe || asked > 0 || this.nextProbeAt === 0) this.nextProbeAt = Date.now() + pause;
+    this.plan();
   }
 
   /** There was no POST after all. */
-  unused({ probe }: Pass): void {
-    if (probe) this.probing = false;
+  unused(pass: Pass): void {
+    if (this.underWay.delete(pass)) this.nextProbeAt = Date.now();
     this.plan();
   }
 
@@ -106,17 +114,20 @@ export class ChatbotGate {
   }
 
   private plan(): void {
-    if (!this.shut || this.probing || this.timer || this.line.size === 0) return;
+    clearTimeout(this.timer);
+    if (!this.shut || this.underWay.size >= MAX_PROBES || this.line.size === 0) return;
     const wait = Math.max(0, this.nextProbeAt - Date.now());
     this.timer = setTimeout(() => this.probe(), wait).unref();
   }
 
   private probe(): void {
-    this.timer = undefined;
     const [first, ...others] = this.line;
     if (!first) return;
     const least = others.reduce((best, waiter) => (waiter.failures < best.failures ? waiter : best), first);
-    this.probing = true;
-    least.admit({ key: least.key, probe: true });
+    const pass = { key: least.key, probe: true };
+    this.underWay.add(pass);
+    this.nextProbeAt = Date.now() + PROBE_ALONE_MS;
+    least.admit(pass);
+    this.plan();
   }
 }

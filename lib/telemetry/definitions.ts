@@ -80,7 +80,7 @@ export const agentMetrics: Definitions = {
   dmr_messages_received_total: counter('Messages that the chatbot took'),
   dmr_messages_rejected_total: counter('Messages answered with an error', 'type'),
   dmr_chatbot_failures_total: counter('POSTs that the chatbot did not take and that are tried again', 'reason'),
-  dmr_chatbot_available: gauge('0 while POSTs to the chatbot go out one at a time because it fails, else 1'),
+  dmr_chatbot_available: gauge('0 while nothing but probes goes to the chatbot because it fails, else 1'),
   dmr_duplicate_window_entries: gauge('Messages remembered on disk so that a copy is dropped'),
   dmr_duplicates_dropped_total: counter('Messages that had been delivered before'),
 };

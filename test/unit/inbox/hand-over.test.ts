@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 
 const config = (retryMs: number, endpoint = chatbot.url) =>
-  ({ chatbot: { endpoint, timeoutMs: 200, retryMs } }) as HandOverContext['config'];
+  ({ chatbot: { endpoint, timeoutMs: 1000, retryMs } }) as HandOverContext['config'];
 
 const envelope = (): Envelope => ({
   id: randomUUID(),

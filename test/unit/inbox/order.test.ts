@@ -28,7 +28,7 @@ beforeEach(async () => {
   const directory = new AgentDirectory();
   directory.replace([toAgentRecord(alpha)]);
   const log = new RecordingLog();
-  const chatbotConfig = { endpoint: chatbot.url, timeoutMs: 300, retryMs: 20_000 };
+  const chatbotConfig = { endpoint: chatbot.url, timeoutMs: 1000, retryMs: 20_000 };
   context = receiveContext(store, beta.privateKeyPem, {
     config: { agentId: beta.id, chatbot: chatbotConfig, messageBinding: 'prefer' } as AgentConfig,
     directory,

@@ -18,7 +18,7 @@ import { receiveContext } from './receive-context';
 
 const OK = { status: 'ok' };
 const SECRET = 'Mari Maasikas';
-const TIMEOUT_MS = 150;
+const TIMEOUT_MS = 1000;
 
 const [alpha, beta, gamma] = ['alpha', 'beta', 'gamma'].map(makeIdentity) as [
   AgentIdentity,
