@@ -15,7 +15,7 @@ import { HELP, readOptions, UsageError, type DrillOptions } from './drill/option
 import { refuse } from './drill/queues';
 import { seededRandom } from './drill/random';
 import { listenAsChatbots, readStaging, runCommand } from './drill/staging';
-import { table, type Row } from './drill/table';
+import { passed, table, type Row } from './drill/table';
 import { startCluster } from './lib/broker/cluster';
 import { provideServer } from './lib/broker/provide-broker';
 
@@ -70,12 +70,12 @@ async function drill(ground: Ground, options: DrillOptions): Promise<boolean> {
 }
 
 function verdict(rows: Row[], ledger: Ledger): boolean {
-  const { lost, twice, outOfOrder } = ledger.sums();
+  const sums = ledger.sums();
   say(`\n${table(rows, ledger)}\n`);
   for (const { id, fault, from, to } of ledger.lost().slice(0, 20))
     say(`lost: ${id} from ${from} to ${to}, during ${fault}`);
-  say(`${lost} lost, ${twice} twice, ${outOfOrder} out of order`);
-  return lost === 0 && twice === 0;
+  say(`${sums.lost} lost, ${sums.twice} twice, ${sums.outOfOrder} out of order`);
+  return passed(rows, sums);
 }
 
 async function ownMesh(options: DrillOptions, dir: string): Promise<Ground> {

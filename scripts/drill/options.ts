@@ -32,7 +32,7 @@ Usage: npm run drill [-- options]
 
 Runs a whole mesh in processes on this machine (RabbitMQ, two servers, four agents with their chatbots) under a steady
 load, breaks one thing after the other, and keeps a ledger of every message. Exit code 1 when one was lost or arrived
-twice.
+twice, or when the mesh did not come back within a minute after a fault.
 
   --short           one RabbitMQ node, 2,000 messages, brief faults: under five minutes
   --messages <n>    messages in all (default 100000)

@@ -7,6 +7,11 @@ export interface Row {
   recoveryMs: number | undefined;
 }
 
+/** Nothing lost, nothing twice, and after every fault the mesh came back by itself. */
+export function passed(rows: Row[], { lost, twice }: Pick<Sums, 'lost' | 'twice'>): boolean {
+  return lost === 0 && twice === 0 && rows.every(({ recoveryMs }) => recoveryMs !== undefined);
+}
+
 const HEAD = [
   'fault',
   'messages',
