@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeCertificate } from '../../helpers/certificates';
 import { makeIdentity } from '../../helpers/keys';
-import { makeCertificate } from '../crypto/certificate';
 
 const ROOT = path.join(__dirname, '../../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'dmr-test-tls-'));
@@ -46,8 +46,9 @@ describe('CentOps behind TLS', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('is believed when its certificate is', async () => {
-    const centOps = await serve(certificateFor('localhost'));
-    writeFileSync(authority, certificateFor('localhost'));
+    const certificate = certificateFor('localhost');
+    const centOps = await serve(certificate);
+    writeFileSync(authority, certificate);
     await expect(ask(centOps.url, { NODE_EXTRA_CA_CERTS: authority })).resolves.toBe(agent.name);
     centOps.close();
   }, 30_000);
@@ -58,8 +59,9 @@ describe('CentOps behind TLS', () => {
   ])(
     'is not even asked with a certificate %s, and the error says why',
     async (_what, name, env, reason) => {
-      const centOps = await serve(certificateFor(name));
-      writeFileSync(authority, certificateFor(name));
+      const certificate = certificateFor(name);
+      const centOps = await serve(certificate);
+      writeFileSync(authority, certificate);
       const answer = await ask(centOps.url, env);
       expect(answer).toMatch(/^CENTOPS_UNREACHABLE /);
       expect(answer).toContain(reason);
