@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startCluster, type Cluster } from '../../scripts/lib/broker/cluster';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
-import { makeCertificates } from '../helpers/certificates';
+import { makeCertificateFiles } from '../helpers/certificates';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
@@ -17,7 +17,7 @@ const SERVICES = ['server'];
 /** A broker of its own, which asks its clients for a certificate; nodes are processes: Node reads its CAs at the start. */
 describe('RabbitMQ over TLS', () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'dmr-tls-'));
-  const { ca, server, client } = makeCertificates(dir);
+  const { ca, server, client } = makeCertificateFiles(dir);
   let cluster: Cluster;
   let centOps: CentOps;
   let port: number;

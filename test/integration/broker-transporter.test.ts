@@ -13,16 +13,30 @@ jest.setTimeout(60_000);
 const BACK_WITHIN_MS = 10_000;
 const node = { environment: 'development', logger: { colors: false, level: 'error', format: 'json' } } as const;
 
+interface Transporter {
+  channel: Channel;
+  connect(onLoss: unknown): Promise<void>;
+}
+
+const transporterOf = (broker: ServiceBroker) => (broker as unknown as { transit: { tx: Transporter } }).transit.tx;
+const channelOf = (broker: ServiceBroker) => transporterOf(broker).channel;
+/** By node: its last attempt to connect. */
+const attempts = new Map<ServiceBroker, Promise<void>>();
+
 /** A node of the mesh with one action. */
 async function startNode(name: string, config = amqp): Promise<ServiceBroker> {
   const broker = new ServiceBroker({ ...meshBrokerOptions(name, { ...node, amqp: config }), logger: false });
+  const transporter = transporterOf(broker);
+  const connect = transporter.connect.bind(transporter);
+  transporter.connect = (onLoss) => {
+    const attempt = connect(onLoss);
+    attempts.set(broker, attempt);
+    return attempt;
+  };
   broker.createService({ name, actions: { ping: () => name } });
   await broker.start();
   return broker;
 }
-
-const channelOf = (broker: ServiceBroker) =>
-  (broker as unknown as { transit: { tx: { channel: Channel } } }).transit.tx.channel;
 
 describe('the transporter of a node', () => {
   let proxy: TcpProxy;
@@ -45,46 +59,61 @@ describe('the transporter of a node', () => {
     await proxy?.cut();
   });
 
+  /** They speak half a second before an attempt to connect is over, and a fault in between is another one. */
   const speak = async () => {
     expect(await one.call('two.ping', {}, { timeout: 500, retries: 0 })).toBe('two');
     expect(await two.call('one.ping', {}, { timeout: 500, retries: 0 })).toBe('one');
+    await Promise.all([attempts.get(one), attempts.get(two)]);
   };
   const speakAgain = () => eventually(speak, { timeoutMs: BACK_WITHIN_MS });
 
   beforeEach(() => speakAgain());
 
-  it('comes back when its channel is closed with 404', async () => {
-    await expect(channelOf(one).checkQueue('nowhere')).rejects.toMatchObject({ code: 404 });
-    expect(meshConnected(one)).toBe(false);
+  /** Sees nodes lose their channels for a fault, and come back with others. */
+  async function expectReturn(fault: () => Promise<unknown>, nodes = [one]): Promise<void> {
+    const lost = nodes.map(channelOf);
+    await fault();
+    await eventually(() => nodes.every((node) => !meshConnected(node)), { everyMs: 5 });
     await speakAgain();
-    expect(meshConnected(one)).toBe(true);
-  });
+    nodes.forEach((node, index) => expect(channelOf(node)).not.toBe(lost[index]));
+    expect(nodes.every(meshConnected)).toBe(true);
+  }
+
+  const missQueue = () => expect(channelOf(one).checkQueue('nowhere')).rejects.toMatchObject({ code: 404 });
+
+  it('comes back when its channel is closed with 404', () => expectReturn(missQueue));
 
   it('comes back when its channel is closed with 406', async () => {
     const queue = `MOL-dmr.REQ.${one.nodeID}`;
-    await expect(channelOf(one).assertQueue(queue, { expires: 1 })).rejects.toMatchObject({ code: 406 });
-    await speakAgain();
+    await expectReturn(() =>
+      expect(channelOf(one).assertQueue(queue, { expires: 1 })).rejects.toMatchObject({ code: 406 }),
+    );
+  });
+
+  it('comes back when it loses its channel again before it is back', async () => {
+    const first = channelOf(one);
+    await missQueue();
+    await eventually(() => Boolean(channelOf(one)) && channelOf(one) !== first, {
+      timeoutMs: BACK_WITHIN_MS,
+      everyMs: 5,
+    });
+    await expectReturn(missQueue);
   });
 
   it('comes back when an operator closes all connections', async () => {
-    await management.closeConnections(2);
-    await speakAgain();
+    await expectReturn(() => management.closeConnections(2), [one, two]);
   });
 
   it.each(['REQ', 'RES'])('comes back when its queue %s is deleted', async (of) => {
-    await management.request('DELETE', `queues/${amqp.vhost}/MOL-dmr.${of}.${one.nodeID}`);
-    await speakAgain();
+    await expectReturn(() => management.request('DELETE', `queues/${amqp.vhost}/MOL-dmr.${of}.${one.nodeID}`));
   });
 
   it('goes to the next host when its connection falls silent', async () => {
     // Whichever of its hosts it is on by now: one round is enough to be on the first.
     while ((await management.connections()).length > 0 && !viaProxy()) {
-      await management.closeConnections(2);
-      await speakAgain();
+      await expectReturn(() => management.closeConnections(2), [one, two]);
     }
-    proxy.freeze();
-    await eventually(() => !meshConnected(one));
-    await speakAgain();
+    await expectReturn(() => Promise.resolve(proxy.freeze()));
   });
 
   it('does not hold back a node that stops while its connection is silent', async () => {

@@ -9,6 +9,8 @@ import { DmrError } from '../../lib/errors';
 import { makeIdentity, toAgentRecord } from '../helpers/keys';
 import { anyText, anyValue, edit, edited, forMutants, runs } from './arbitraries';
 
+jest.setTimeout(60_000); // thousands of runs, on a machine that may have other things to do
+
 const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
 const publicKeys = new Map([tax, police].map(({ id, publicKeyPem }) => [id, importPublicKey(publicKeyPem)]));
 const policeKey = importPrivateKey(police.privateKeyPem);

@@ -37,3 +37,35 @@ it.each(markdown)('%s links only to what exists', (file) => {
   const missing = links.filter((target) => !existsSync(path.join(ROOT, path.dirname(file), target)));
   expect(missing).toEqual([]);
 });
+
+describe('the threat model', () => {
+  const text = read('docs/threat-model.md');
+  const aliases = new Map(
+    [...text.matchAll(/`([^`]+)`\s+(?:is\s+)?(integration\/[\w-]+\.test\.ts)/g)].map(([, alias, file]) => [
+      alias,
+      file,
+    ]),
+  );
+  const [, , ...rows] = text.slice(text.indexOf('| threat ')).split('\n\n')[0]!.split('\n');
+  const references = rows.flatMap((row) => row.split('|').at(-2)!.split(';'));
+
+  /** What a reference stands for: files, aliases of files, or names of property tests. */
+  const filesOf = (places: string) =>
+    places
+      .split(/, | and | with /)
+      .map((place) => place.trim())
+      .map((place) => `test/${aliases.get(place) ?? (place.includes('/') ? place : `property/${place}.test.ts`)}`);
+
+  it('has a test for every control', () => {
+    expect(rows.length).toBeGreaterThan(20);
+    expect(aliases.size).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each(references)('names tests that are there: %s', (reference) => {
+    const [, places = '', titles = ''] = /^([^:]+)(?::(.*))?$/s.exec(reference) ?? [];
+    const code = filesOf(places).map(read).join('\n');
+    const quoted = [...titles.matchAll(/"([^"]+)"/g)].map(([, title]) => title as string);
+    const pieces = quoted.flatMap((title) => title.split('…')).map((piece) => piece.trim());
+    expect(pieces.filter((piece) => !code.includes(piece))).toEqual([]);
+  });
+});

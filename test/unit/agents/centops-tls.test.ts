@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeCertificate } from '../../helpers/certificates';
 import { makeIdentity } from '../../helpers/keys';
-import { makeCertificate } from '../crypto/certificate';
 
 const ROOT = path.join(__dirname, '../../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'dmr-test-tls-'));
@@ -20,6 +20,7 @@ const certificateFor = (name: string) =>
   makeCertificate(createPublicKey(publicKeyPem), privateKeyPem, { subject: name, issuer: name });
 
 let asked = 0;
+const servers: Server[] = [];
 
 /** A CentOps behind a certificate that nobody public has signed. */
 async function serve(certificate: string) {
@@ -28,8 +29,9 @@ async function serve(certificate: string) {
     asked += 1;
     response.end(JSON.stringify({ response: [entry] }));
   }).listen(0);
+  servers.push(server);
   await once(server, 'listening');
-  return { url: `https://localhost:${(server.address() as AddressInfo).port}/agents`, close: () => server.close() };
+  return `https://localhost:${(server.address() as AddressInfo).port}/agents`;
 }
 
 /** Node reads NODE_EXTRA_CA_CERTS once, at its start: each case is a process of its own. */
@@ -43,13 +45,14 @@ async function ask(url: string, env: NodeJS.ProcessEnv): Promise<string> {
 
 describe('CentOps behind TLS', () => {
   beforeEach(() => (asked = 0));
+  afterEach(() => servers.splice(0).forEach((server) => server.close()));
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('is believed when its certificate is', async () => {
-    const centOps = await serve(certificateFor('localhost'));
-    writeFileSync(authority, certificateFor('localhost'));
-    await expect(ask(centOps.url, { NODE_EXTRA_CA_CERTS: authority })).resolves.toBe(agent.name);
-    centOps.close();
+    const certificate = certificateFor('localhost');
+    const url = await serve(certificate);
+    writeFileSync(authority, certificate);
+    await expect(ask(url, { NODE_EXTRA_CA_CERTS: authority })).resolves.toBe(agent.name);
   }, 30_000);
 
   it.each([
@@ -58,13 +61,13 @@ describe('CentOps behind TLS', () => {
   ])(
     'is not even asked with a certificate %s, and the error says why',
     async (_what, name, env, reason) => {
-      const centOps = await serve(certificateFor(name));
-      writeFileSync(authority, certificateFor(name));
-      const answer = await ask(centOps.url, env);
+      const certificate = certificateFor(name);
+      const url = await serve(certificate);
+      writeFileSync(authority, certificate);
+      const answer = await ask(url, env);
       expect(answer).toMatch(/^CENTOPS_UNREACHABLE /);
       expect(answer).toContain(reason);
       expect(asked).toBe(0);
-      centOps.close();
     },
     30_000,
   );

@@ -7,7 +7,7 @@ import {
   loadMeshConfig,
   loadServerConfig,
 } from '../../../lib/config';
-import { makeCertificates } from '../../helpers/certificates';
+import { makeCertificateFiles } from '../../helpers/certificates';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { agentEnv, centOpsEnv, chatbotEnv, rsaPair, serverEnv, type Env } from './environments';
 
@@ -37,7 +37,7 @@ describe.each(ROLES)('the %s', (_role, load) => {
 });
 
 describe('the certificate of a client', () => {
-  const { client, server } = makeCertificates(temporaryFolder());
+  const { client, server } = makeCertificateFiles(temporaryFolder());
   const { certFile, keyFile } = client;
   const load = (changes: Env) => () => loadServerConfig(serverEnv({ RABBITMQ_DEFAULT_TLS: 'true', ...changes }));
   const CERT = 'RABBITMQ_DEFAULT_TLS_CERT_FILE';

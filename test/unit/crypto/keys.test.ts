@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { importPrivateKey, importPublicKey, normalizePem } from '../../../lib/crypto/keys';
 import { FinalError } from '../../../lib/errors';
-import { makeCertificate } from './certificate';
+import { makeCertificate } from '../../helpers/certificates';
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const short = generateKeyPairSync('rsa', { modulusLength: 1024 });

@@ -211,4 +211,16 @@ describe('moveToDlq', () => {
     expect(acked).toEqual(['m0', 'm1']);
     expect(publisher.attempts.map(({ queue }) => queue)).toEqual(['a.dlq', 'a.dlq']);
   });
+
+  it('takes nothing out of the queue whose copy was not confirmed', async () => {
+    const { acked, connection } = queueOf(3);
+    const publisher = new FakePublisher();
+    const hasLeft = () => {
+      if (acked.length === 1) publisher.failNext(new Error('no confirm'));
+      return true;
+    };
+    await expect(moveToDlq(connection, publisher.asPublisher, 'a', hasLeft)).rejects.toThrow('no confirm');
+    expect(acked).toEqual(['m0']);
+    expect(publisher.confirmed).toHaveLength(1);
+  });
 });

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeCertificate } from '../../helpers/certificates';
 import { makeAgentKeys } from '../../helpers/keys';
-import { makeCertificate } from '../crypto/certificate';
 import { FakeServer } from './fake-server';
 
 const [ca, own] = [makeAgentKeys(), makeAgentKeys()];
@@ -13,7 +13,11 @@ const ROOT = path.join(__dirname, '../../..');
 
 /** A certificate for an address, from our own authority. */
 const issue = (address: string) =>
-  makeCertificate(createPublicKey(own.publicKeyPem), ca.privateKeyPem, { subject: 'server', issuer: 'ca', address });
+  makeCertificate(createPublicKey(own.publicKeyPem), ca.privateKeyPem, {
+    subject: 'server',
+    issuer: 'ca',
+    serves: address,
+  });
 
 jest.setTimeout(40_000); // each compiles a process of its own
 
