@@ -51,6 +51,9 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
         // Moleculer's defaults handle one request at a time, 40 ms each, and deadlock on nested calls.
         prefetch: 100,
         socketOptions: socketOptions(config.amqp),
+        // A durable queue is lost to its node for as long as the broker's node is away that it was declared on, and the
+        // node could not come back into the mesh over another. Nobody but its node consumes a queue of the transporter.
+        queueOptions: { durable: false, exclusive: true },
         eventTimeToLive: 60_000,
         heartbeatTimeToLive: 30_000,
       },

@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { ServiceBroker } from 'moleculer';
+import type { AmqpConfig } from '../../lib/config/types';
+import { meshBrokerOptions } from '../../lib/mesh/broker-options';
 import { startCluster, type Cluster } from '../../scripts/lib/broker/cluster';
 import type { ClusterNode } from '../../scripts/lib/broker/cluster-node';
 import { eventually } from '../helpers/eventually';
@@ -7,6 +10,15 @@ import { MessageLine } from '../helpers/message-line';
 import { testAmqp } from '../helpers/rabbitmq';
 
 jest.setTimeout(120_000);
+
+/** A node of the mesh with one action. */
+async function startMember(name: string, amqp: AmqpConfig): Promise<ServiceBroker> {
+  const node = { environment: 'development', logger: { colors: false, level: 'error', format: 'json' } } as const;
+  const broker = new ServiceBroker({ ...meshBrokerOptions(name, { ...node, amqp }), logger: false });
+  broker.createService({ name, actions: { ping: () => name } });
+  await broker.start();
+  return broker;
+}
 
 /** Three nodes on this machine, and one agent's queue whose leader goes. */
 describe('a cluster', () => {
@@ -84,6 +96,28 @@ describe('a cluster', () => {
     } finally {
       await node.kill(); // the others may have counted it out; a restart is what brings it back
       await node.start();
+    }
+  });
+
+  it('keeps the mesh together while the node that a member of it was connected to stays dead', async () => {
+    const { user, password } = cluster.amqp;
+    const config = { ...testAmqp(cluster.amqp), user, password, heartbeatS: 1 };
+    // Each begins at the node that is about to die: its queues are there.
+    jest.spyOn(Math, 'random').mockReturnValueOnce(0).mockReturnValueOnce(0);
+    const members = await Promise.all(['one', 'two'].map((name) => startMember(name, config)));
+    const [one, two] = members as [ServiceBroker, ServiceBroker];
+    const speak = async () => {
+      expect(await one.call('two.ping', {}, { timeout: 500, retries: 0 })).toBe('two');
+      expect(await two.call('one.ping', {}, { timeout: 500, retries: 0 })).toBe('one');
+    };
+    const home = cluster.nodes[0] as ClusterNode;
+    try {
+      await eventually(speak);
+      await home.kill();
+      await eventually(speak, { timeoutMs: 20_000 });
+    } finally {
+      await Promise.all(members.map((member) => member.stop()));
+      await home.start();
     }
   });
 

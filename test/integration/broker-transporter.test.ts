@@ -84,9 +84,8 @@ describe('the transporter of a node', () => {
   it('comes back when its channel is closed with 404', () => expectReturn(missQueue));
 
   it('comes back when its channel is closed with 406', async () => {
-    const queue = `MOL-dmr.REQ.${one.nodeID}`;
     await expectReturn(() =>
-      expect(channelOf(one).assertQueue(queue, { expires: 1 })).rejects.toMatchObject({ code: 406 }),
+      expect(channelOf(one).assertExchange('MOL-dmr.INFO', 'direct')).rejects.toMatchObject({ code: 406 }),
     );
   });
 
@@ -105,7 +104,11 @@ describe('the transporter of a node', () => {
   });
 
   it.each(['REQ', 'RES'])('comes back when its queue %s is deleted', async (of) => {
-    await expectReturn(() => management.request('DELETE', `queues/${amqp.vhost}/MOL-dmr.${of}.${one.nodeID}`));
+    const queue = `MOL-dmr.${of}.${one.nodeID}`;
+    await expect(management.request('DELETE', `queues/${amqp.vhost}/${queue}`)).rejects.toThrow(
+      /RESOURCE_LOCKED|405|400/,
+    );
+    await expectReturn(() => channelOf(one).deleteQueue(queue)); // nobody else can
   });
 
   it('goes to the next host when its connection falls silent', async () => {
