@@ -38,6 +38,7 @@ const server = {
   MESSAGE_RETRY_DELAY_MS: '10',
   MESSAGE_RETRY_DELAY_MAX_MS: '10',
   CENTOPS_REMOVE_AFTER_MS: '0',
+  DLQ_MONITOR_INTERVAL_MS: '600000',
 };
 
 let centOps: CentOps;
