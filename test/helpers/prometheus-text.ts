@@ -12,7 +12,8 @@ export interface Family {
 }
 
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"/y;
-const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
+const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/s;
+const NUMBER = /^([+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?Inf|NaN)$/i;
 const UNESCAPED: Record<string, string> = { '\\n': '\n', '\\"': '"', '\\\\': '\\' };
 
 /**
@@ -56,8 +57,8 @@ export class Exposition {
   }
 
   samples(name: string): Sample[] {
-    const family = this.families.get(name.replace(/_(bucket|sum|count)$/, '')) ?? this.families.get(name);
-    return (this.families.get(name) ?? family)?.samples.filter((sample) => sample.name === name) ?? [];
+    const family = this.families.get(name) ?? this.families.get(name.replace(/_(bucket|sum|count)$/, ''));
+    return family?.samples.filter((sample) => sample.name === name) ?? [];
   }
 
   /** The value of the series with exactly these labels; undefined where there is none. */
@@ -68,9 +69,7 @@ export class Exposition {
 
   private sampleOf(line: string): Sample {
     const [, name = '', inside = '', value] = LINE.exec(line) ?? [];
-    if (!name || value === undefined || Number.isNaN(Number(value.replace('Inf', 'Infinity')))) {
-      throw new Error(`Not a sample: ${line}`);
-    }
+    if (!name || value === undefined || !NUMBER.test(value)) throw new Error(`Not a sample: ${line}`);
     const labels = labelsOf(inside);
     const key = keyOf(name, labels);
     if (this.keys.has(key)) throw new Error(`The series ${key} occurs twice`);
