@@ -68,7 +68,8 @@ describe('the label agent', () => {
       ['n', 'inc', { agent: 'a' }, 1],
       ['m', 'inc', { agent: 'b', reason: 'x' }, 1],
     ]);
-    expect(update.mock.calls[0]?.[2]).toBe(update.mock.calls[1]?.[2]);
+    const [first, second] = update.mock.calls as [string, string, object][];
+    expect(first?.[2]).toBe(second?.[2]);
   });
 
   it('holds nobody else, whichever way it is counted', () => {
