@@ -33,7 +33,7 @@ const OF_THE_QUEUES = /^dmr_(queue|dlq)_|^dmr_validation_failures_messages$/;
 
 const server = {
   PORT: '0',
-  MESSAGE_DELIVERY_TIMEOUT_MS: '300',
+  MESSAGE_DELIVERY_TIMEOUT_MS: '1000',
   MESSAGE_DELIVERY_MAX_TRIES: '2',
   MESSAGE_RETRY_DELAY_MS: '10',
   MESSAGE_RETRY_DELAY_MAX_MS: '10',
@@ -123,11 +123,11 @@ describe('who is there', () => {
   });
 
   it('consumes no more while its queue is detached by an operator', async () => {
-    await nodes[0].broker.call('router.detach', { agentId: tax.id });
+    await nodes[1].broker.call('router.detach', { agentId: tax.id });
     const shown = await readServer(1);
     expect(shown.value('dmr_agent_connected', { agent: tax.id })).toBe(1);
     expect(shown.value('dmr_agent_consuming', { agent: tax.id })).toBe(0);
-    await nodes[0].broker.call('router.attach', { agentId: tax.id });
+    await nodes[1].broker.call('router.attach', { agentId: tax.id });
     await until(() => readServer(1), 'dmr_agent_consuming', { agent: tax.id }, 1);
   });
 
@@ -145,7 +145,7 @@ describe('a question', () => {
   it('is counted at each of its hops, and measured', async () => {
     const before = [await readServer(0), await readServer(1)] as const;
     const confirms = before[0].value('dmr_confirm_latency_seconds_count') ?? 0;
-    chatbots.tax.answerNext({ delayMs: 400 });
+    chatbots.tax.answerNext({ delayMs: 250 });
     const message = chatMessage(tax.id);
     expect((await post(agents.police.url, message)).status).toBe(200);
     await until(() => readServer(1), 'dmr_agent_in_flight', { agent: tax.id }, 1);
@@ -160,8 +160,8 @@ describe('a question', () => {
     expect(second.value('dmr_messages_in_flight', { direction: 'down' })).toBe(0);
     // It took at least as long as the chatbot, and every bucket from there holds it.
     expect(second.value('dmr_message_latency_seconds_count')).toBe(1);
-    expect(second.value('dmr_message_latency_seconds_sum')).toBeGreaterThanOrEqual(0.4);
-    expect(second.value('dmr_message_latency_seconds_bucket', { le: '0.25' })).toBe(0);
+    expect(second.value('dmr_message_latency_seconds_sum')).toBeGreaterThan(0.2);
+    expect(second.value('dmr_message_latency_seconds_bucket', { le: '0.1' })).toBe(0);
     for (const le of ['300', '+Inf']) expect(second.value('dmr_message_latency_seconds_bucket', { le })).toBe(1);
     expect(first.value('dmr_message_latency_seconds_count')).toBe(0);
 
@@ -171,7 +171,7 @@ describe('a question', () => {
     expect(recipient.value('dmr_messages_received_total')).toBe(1);
     expect(recipient.value('dmr_open_duration_seconds_count')).toBe(1);
     expect(recipient.value('dmr_chatbot_duration_seconds_count')).toBe(1);
-    expect(recipient.value('dmr_chatbot_duration_seconds_sum')).toBeGreaterThanOrEqual(0.4);
+    expect(recipient.value('dmr_chatbot_duration_seconds_sum')).toBeGreaterThan(0.2);
     expect(recipient.value('dmr_duplicate_window_entries')).toBe(1);
     expect(recipient.value('dmr_duplicates_dropped_total')).toBe(0);
 
