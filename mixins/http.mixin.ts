@@ -4,7 +4,7 @@ import ApiGateway from 'moleculer-web';
 import { defineMixin } from '../lib/define-service';
 import { messageOf } from '../lib/errors';
 import { sendJson } from '../lib/http/operations-route';
-import { HttpError, problemOf } from '../lib/http/problem';
+import { problemOf } from '../lib/http/problem';
 
 interface HttpService extends Service {
   server: Server;
@@ -16,7 +16,8 @@ interface HttpService extends Service {
  * by scripts of other pages, so there is no preflight.
  */
 function refuseOptions(request: IncomingMessage, _response: ServerResponse, next: (error?: unknown) => void): void {
-  next(request.method === 'OPTIONS' ? new HttpError(404, 'NOT_FOUND', 'There is nothing at this path') : undefined);
+  // Of an error of ours only message, code and type would be left.
+  next(request.method === 'OPTIONS' ? Object.assign(new Error('Not found'), { type: 'NOT_FOUND' }) : undefined);
 }
 
 /**
