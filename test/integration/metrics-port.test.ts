@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
-import { startAgent, startServerNode, type AgentNode, type ServerNode } from '../helpers/mesh';
+import { startAgent, startServerNode, untilHealthy, type AgentNode, type ServerNode } from '../helpers/mesh';
 import { Exposition } from '../helpers/prometheus-text';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -88,7 +88,7 @@ describe('METRICS_PORT', () => {
     await eventually(() => parts.has('broker') && parts.has('mesh'));
     watching = false;
     await watch;
-    await eventually(async () => (await health(manager.metricsUrl)).status === 200);
+    for (const { metricsUrl } of [manager, gateway]) await untilHealthy(metricsUrl);
   });
 
   it('lets a node stop although scrapers keep their connections', async () => {

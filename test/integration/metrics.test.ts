@@ -13,6 +13,7 @@ import {
   sendAgain,
   startAgent,
   startServerNode,
+  untilHealthy,
   type AgentNode,
   type ServerNode,
 } from '../helpers/mesh';
@@ -315,6 +316,7 @@ describe('a lost broker', () => {
     for (const use of uses) await until(() => readServer(0), 'dmr_broker_connection_open', { use }, 1);
     await until(() => readServer(0), 'dmr_broker_connected', {}, 1);
     expect((await readServer(0)).value('dmr_broker_blocked')).toBe(0);
+    for (const { url } of nodes) await untilHealthy(url);
     await until(() => readServer(1), 'dmr_agent_consuming', { agent: tax.id }, 1);
   });
 });
