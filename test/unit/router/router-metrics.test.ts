@@ -26,11 +26,23 @@ describe('the gauges of a router', () => {
 
   it.each([
     [UP, { connected: 1, publish: 1, consume: 1, admin: 1, blocked: 0 }],
-    [{ ...UP, publish: false }, { connected: 0, publish: 0, consume: 1, admin: 1, blocked: 0 }],
-    [{ ...UP, consume: false }, { connected: 0, publish: 1, consume: 0, admin: 1, blocked: 0 }],
+    [
+      { ...UP, publish: false },
+      { connected: 0, publish: 0, consume: 1, admin: 1, blocked: 0 },
+    ],
+    [
+      { ...UP, consume: false },
+      { connected: 0, publish: 1, consume: 0, admin: 1, blocked: 0 },
+    ],
     // Messages come and go without it.
-    [{ ...UP, admin: false }, { connected: 1, publish: 1, consume: 1, admin: 0, blocked: 0 }],
-    [{ ...UP, blocked: true }, { connected: 0, publish: 1, consume: 1, admin: 1, blocked: 1 }],
+    [
+      { ...UP, admin: false },
+      { connected: 1, publish: 1, consume: 1, admin: 0, blocked: 0 },
+    ],
+    [
+      { ...UP, blocked: true },
+      { connected: 0, publish: 1, consume: 1, admin: 1, blocked: 1 },
+    ],
   ])('tell of the broker: %p', (state, { connected, blocked, ...open }) => {
     connections = state;
     metrics.read();
