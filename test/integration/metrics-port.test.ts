@@ -84,10 +84,13 @@ describe('METRICS_PORT', () => {
         for (const [name, { ok }] of Object.entries(body.parts)) if (!ok && status === 503) parts.add(name);
       }
     })();
-    await management.closeConnections(8);
-    await eventually(() => parts.has('broker') && parts.has('mesh'));
-    watching = false;
-    await watch;
+    try {
+      await management.closeConnections(8);
+      await eventually(() => parts.has('broker') && parts.has('mesh'));
+    } finally {
+      watching = false;
+      await watch;
+    }
     for (const { metricsUrl } of [manager, gateway]) await untilHealthy(metricsUrl);
   });
 

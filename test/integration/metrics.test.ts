@@ -309,10 +309,13 @@ describe('a lost broker', () => {
       }
     })();
     for (const use of uses) await until(() => readServer(0), 'dmr_broker_connection_open', { use }, 1);
-    await management.closeConnections(8);
-    await eventually(() => lost.size === 5);
-    watching = false;
-    await watch;
+    try {
+      await management.closeConnections(8);
+      await eventually(() => lost.size === 5);
+    } finally {
+      watching = false;
+      await watch;
+    }
     for (const use of uses) await until(() => readServer(0), 'dmr_broker_connection_open', { use }, 1);
     await until(() => readServer(0), 'dmr_broker_connected', {}, 1);
     expect((await readServer(0)).value('dmr_broker_blocked')).toBe(0);
