@@ -12,12 +12,27 @@ interface HttpService extends Service {
 }
 
 /**
+ * moleculer-web takes OPTIONS for the preflight of any other method and runs that one's route. No origin of ours is asked
+ * by scripts of other pages, so there is no preflight.
+ */
+function refuseOptions(request: IncomingMessage, _response: ServerResponse, next: (error?: unknown) => void): void {
+  // Of an error of ours only message, code and type would be left.
+  next(request.method === 'OPTIONS' ? Object.assign(new Error('Not found'), { type: 'NOT_FOUND' }) : undefined);
+}
+
+/**
  * moleculer-web as all our nodes use it: quiet, without its administrative actions, every error answered as
  * `{code, message, errors?}`. The service adds `settings.port` and `settings.routes`.
  */
 export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
   mixins: [ApiGateway],
-  settings: { logRequest: null, logRequestParams: null, logResponse: null, logRouteRegistration: null },
+  settings: {
+    logRequest: null,
+    logRequestParams: null,
+    logResponse: null,
+    logRouteRegistration: null,
+    use: [refuseOptions],
+  },
   actions: { listAliases: false, addRoute: false, removeRoute: false },
   methods: {
     errorHandler(this: HttpService, _request: IncomingMessage, response: ServerResponse, error: unknown) {

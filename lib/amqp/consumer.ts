@@ -59,6 +59,11 @@ export class QueueConsumer {
     private readonly setupTimeoutMs = SETUP_TIMEOUT_MS,
   ) {}
 
+  /** Whether the broker hands out the queue's messages here right now. */
+  get consuming(): boolean {
+    return this.channel !== null && this.tag !== undefined && !this.closed;
+  }
+
   /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
   async start(): Promise<void> {
     this.connection.on('open', this.onOpen);
@@ -142,6 +147,7 @@ export class QueueConsumer {
   private lose(channel: Channel | null): boolean {
     if (channel === null || this.channel !== channel) return false;
     this.channel = null;
+    this.tag = undefined;
     this.inFlight = 0;
     this.lifetime.abort();
     return true;
