@@ -9,8 +9,8 @@ export interface LoggerConfig {
   colors: boolean;
   /** The most talkative of LOGGER_LOG_LEVELS, in Moleculer's words. */
   level: 'error' | 'warn' | 'info' | 'debug' | 'trace';
-  /** `json`: one object per line, for collectors; `pretty`: for people. */
-  format: 'json' | 'pretty';
+  /** `json`: one object per line, for collectors; `pretty`: for people; `auto`: for people on a terminal, else for collectors. */
+  format: 'auto' | 'json' | 'pretty';
 }
 
 /** Where a node of RabbitMQ answers. */

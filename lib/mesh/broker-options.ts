@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { BrokerOptions } from 'moleculer';
 import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
 import type { AmqpConfig, NodeConfig } from '../config/types';
-import { logFormatter } from '../telemetry/log-format';
+import { loggerOptions } from '../telemetry/log-output';
 import { beforeStopHook } from './before-stop';
 import { heartbeatGuard } from './heartbeat-guard';
 import { transporterGuard } from './transporter-guard';
@@ -25,7 +25,7 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
   return {
     nodeID: nodeId(role),
     namespace: 'dmr',
-    logger: { type: 'Console', options: { formatter: logFormatter(logger), colors: logger.colors } },
+    logger: loggerOptions(logger),
     logLevel: logger.level,
     requestTimeout: REQUEST_TIMEOUT_MS,
     dependencyInterval: 50, // ms; the default makes a chain of three services start in three seconds

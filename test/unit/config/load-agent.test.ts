@@ -9,7 +9,7 @@ describe('the configuration of an agent', () => {
   it('applies every default', () => {
     expect(loadAgentConfig(agentEnv(privateKey))).toStrictEqual({
       environment: 'development',
-      logger: { colors: true, level: 'info', format: 'pretty' },
+      logger: { colors: true, level: 'info', format: 'auto' },
       port: 8077,
       dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,

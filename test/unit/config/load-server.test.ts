@@ -3,7 +3,7 @@ import { serverEnv, type Env } from './environments';
 
 const DEFAULTS = {
   environment: 'development',
-  logger: { colors: true, level: 'info', format: 'pretty' },
+  logger: { colors: true, level: 'info', format: 'auto' },
   port: 8075,
   socket: {
     namespace: '/v1/dmr-agent-events',

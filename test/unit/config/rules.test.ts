@@ -116,6 +116,7 @@ const CASES: Case[] = [
       takes: [
         ['json', 'json'],
         ['pretty', 'pretty'],
+        ['auto', 'auto'],
       ],
       refuses: ['text', 'json,pretty'],
     },
