@@ -3,6 +3,7 @@ import type { AgentSnapshot } from '../lib/agents/agent-record';
 import { askSnapshots } from '../lib/agents/ask-snapshots';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { tracingOf } from '../lib/mesh/tracing-hook';
 import { NodeRouter } from '../lib/router/node-router';
 import { metricsOf } from './metrics.mixin';
 
@@ -25,7 +26,7 @@ const perBroker = new WeakMap<ServiceBroker, Shared>();
 function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
   let shared = perBroker.get(broker);
   if (!shared) {
-    const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker));
+    const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker), tracingOf(broker));
     perBroker.set(broker, (shared = { router, users: 0 }));
   }
   shared.users += 1;

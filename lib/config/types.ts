@@ -13,6 +13,20 @@ export interface LoggerConfig {
   format: 'auto' | 'json' | 'pretty';
 }
 
+/** Where spans go, and which. */
+export interface TracingConfig {
+  /** Of the collector, its path included. */
+  url: string;
+  headers: Record<string, string>;
+  /** How long one batch is tried, ms. */
+  timeoutMs: number;
+  /** Pause between two batches, ms. */
+  intervalMs: number;
+  /** Part of the traces that begin here, 0 to 1. */
+  ratio: number;
+  serviceName: string;
+}
+
 /** Where a node of RabbitMQ answers. */
 export interface AmqpHost {
   host: string;
@@ -79,6 +93,8 @@ export interface CentOpsConfig {
 }
 
 export interface ServerConfig extends NodeConfig {
+  /** Undefined where nothing is traced. */
+  tracing: TracingConfig | undefined;
   /** HTTP and WebSocket port; 0 takes any free one. */
   port: number;
   socket: {
@@ -113,6 +129,8 @@ export interface ServerConfig extends NodeConfig {
 }
 
 export interface AgentConfig extends NodeConfig {
+  /** Undefined where nothing is traced. */
+  tracing: TracingConfig | undefined;
   /** REST port; 0 takes any free one. */
   port: number;
   agentId: string;

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { BrokerOptions } from 'moleculer';
 import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
-import type { AmqpConfig, NodeConfig } from '../config/types';
+import type { AmqpConfig, NodeConfig, TracingConfig } from '../config/types';
 import { loggerOptions } from '../telemetry/log-output';
 import { beforeStopHook } from './before-stop';
 import { heartbeatGuard } from './heartbeat-guard';
+import { tracingHook } from './tracing-hook';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -37,8 +38,12 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
   };
 }
 
-/** A node of the mesh: server services or a REPL. */
-export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: AmqpConfig }): BrokerOptions {
+interface Traced {
+  tracing?: TracingConfig | undefined;
+}
+
+/** A node of the mesh: server services or a REPL, which traces nothing. */
+export function meshBrokerOptions(role: string, config: NodeConfig & Traced & { amqp: AmqpConfig }): BrokerOptions {
   return {
     ...common(role, config),
     // A login waits for a node that does not answer until the mesh has forgotten it.
@@ -64,13 +69,13 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
       // A call that timed out may have had its effect; only those that never left are repeated.
       check: (error: Error) => NEVER_LEFT.has(error.name),
     },
-    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook],
+    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook, tracingHook(config.tracing)],
   };
 }
 
 /** An agent: another trust domain, joined to the centre by its uplink alone. */
-export function agentBrokerOptions(config: NodeConfig): BrokerOptions {
-  return { ...common('agent', config), middlewares: [beforeStopHook] };
+export function agentBrokerOptions(config: NodeConfig & Traced): BrokerOptions {
+  return { ...common('agent', config), middlewares: [beforeStopHook, tracingHook(config.tracing)] };
 }
 
 /** A stand-in for something out of scope. */

@@ -8,28 +8,37 @@ import { HttpError } from '../http/problem';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
+import { messageAttributes } from '../telemetry/span-attributes';
+import { traceField, type TraceContext } from '../telemetry/trace-context';
+import type { Tracing } from '../telemetry/tracing';
 
 export interface SealContext {
   config: AgentConfig;
   keys: KeyRing;
   directory: AgentDirectory;
+  tracing: Tracing;
   log: Log;
 }
 
 /**
- * The envelope of a chatbot's message, sealed for its recipient. Throws HttpError: 404 unknown recipient, 502 a listed
- * key that is none, 503 no agent list yet.
+ * The envelope of a chatbot's message, sealed for its recipient and in the trace of the message. Throws HttpError: 404
+ * unknown recipient, 502 a listed key that is none, 503 no agent list yet.
  */
-export async function sealMessage(context: SealContext, message: OutgoingMessage): Promise<Envelope> {
-  const { config, directory, keys, log } = context;
+export async function sealMessage(
+  context: SealContext,
+  message: OutgoingMessage,
+  trace?: TraceContext,
+): Promise<Envelope> {
+  const { config, directory, keys, tracing, log } = context;
   const { id, recipientId, timestamp, type } = message;
   const recipientKey = keyOfRecipient(directory, recipientId);
   const binding = { messageId: id, senderId: config.agentId, recipientId };
   // While the key changes, the recipient knows the one that is listed.
   const ownKey = keys.signingKeyFor(directory.get(config.agentId)?.authenticationCertificate);
-  const payload = await seal(message.payload, binding, ownKey, recipientKey);
-  log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
-  return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
+  const span = tracing.start('seal', 'internal', trace, messageAttributes({ id, ...binding }));
+  const payload = await seal(message.payload, binding, ownKey, recipientKey).finally(() => span.end());
+  log.debug('message sealed', { event: 'sealed', ...binding, ...traceField(trace) });
+  return { id, senderId: config.agentId, recipientId, type, payload, timestamp, ...trace };
 }
 
 function keyOfRecipient(directory: AgentDirectory, recipientId: string): KeyObject {

@@ -8,6 +8,7 @@ import { judgeEnvelope } from '../../helpers/deployed-server';
 import vectors from '../../vectors/envelope.json';
 import type { EnvelopeVectors } from '../../vectors/envelope-cases';
 import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 interface Stored {
   receivedAt: string;
@@ -47,6 +48,7 @@ beforeEach(() => {
     confirmTimeoutMs: 5000,
     maxBytes: 100_000,
     failures: new FailureLimit(10, counting.metrics, log),
+    tracing: noTracing,
     events: new RoutingEvents(counting.metrics, log),
     log,
   };
