@@ -136,8 +136,8 @@ export const keyValues = () =>
 /** Undefined for what is no value of a header. */
 function decoded(value = ''): string | undefined {
   try {
-    const plain = decodeURIComponent(value).trim();
-    return /^[\x20-\x7e]*$/.test(plain) ? plain : undefined;
+    const plain = decodeURIComponent(value);
+    return /^[\x20-\x7e]*$/.test(plain) ? plain.trim() : undefined;
   } catch {
     return undefined; // a % without its digits
   }

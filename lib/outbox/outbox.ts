@@ -103,9 +103,13 @@ export class Outbox {
     }
     this.counted(1); // before the first wait, so that many at once cannot pass the limit together
     try {
-      const item = await this.files.add(await seal(), digest);
+      const envelope = await seal();
+      const item = await this.files.add(envelope, digest);
       this.enqueue(item);
       this.writable = true;
+      const { id: messageId, senderId, recipientId } = envelope;
+      const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
+      this.context.log.debug('message stored to be sent', { event: 'stored', ...ids });
     } catch (error) {
       this.counted(-1);
       if (error instanceof RetryableError) this.writable = false;

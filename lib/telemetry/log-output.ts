@@ -1,9 +1,11 @@
+import { isatty } from 'node:tty';
 import { inspect } from 'node:util';
 import type { BrokerOptions } from 'moleculer';
 import pino, { type LoggerOptions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LoggerConfig } from '../config/types';
 import { messageOf } from '../errors';
+import { toStandardOutput } from './standard-output';
 
 /** Takes one whole line, its end included. */
 type Write = (line: string) => void;
@@ -13,6 +15,7 @@ interface Bindings {
   mod?: string;
 }
 
+const STDOUT = 1;
 /** In place of what does not let itself be looked at. */
 const UNPRINTABLE = 'something was logged that cannot be printed';
 const LONGEST = 8192;
@@ -47,11 +50,10 @@ const OPTIONS: LoggerOptions = {
 /**
  * Moleculer's logger for a node: pino, in this process. `json` is one object per line with `time`, `level`, `node`,
  * `module`, `message` and the fields of a context object beside them; `pretty` is for people; `auto` is pretty on a
- * terminal. A line is written before the call returns, so nothing is lost when the process ends (Node.js, "A note on
- * process I/O": files, pipes and terminals are synchronous on Linux). Never throws.
+ * terminal. No line is lost when the process ends itself, however it does. Never throws.
  */
-export function loggerOptions(config: LoggerConfig, write: Write = toStdout): BrokerOptions['logger'] {
-  const isPretty = config.format === 'auto' ? process.stdout.isTTY : config.format === 'pretty';
+export function loggerOptions(config: LoggerConfig, write: Write = toStandardOutput): BrokerOptions['logger'] {
+  const isPretty = config.format === 'auto' ? isatty(STDOUT) : config.format === 'pretty';
   const destination = { write: isPretty ? prettily(config, write) : write };
   const root = pino(OPTIONS, destination);
   const createLogger = (level: string, { nodeID, mod }: Bindings) =>
@@ -73,21 +75,17 @@ function prettily({ colors }: LoggerConfig, write: Write): Write {
   return (line) => write(pretty(line) ?? line);
 }
 
-let isGuarded = false;
-
-function toStdout(line: string): void {
-  // Who reads the log may go; that must not end the node.
-  if (!isGuarded) process.stdout.on('error', () => undefined);
-  isGuarded = true;
-  process.stdout.write(line);
-}
-
 /** The fields of all contexts, and the rest as one text. */
 function parted(args: unknown[]): [object, string] {
   const contexts = args.filter(isContext).flatMap((context) => Object.entries(context));
-  const fields = contexts.map(([name, value]) => [RESERVED.has(name) ? `${name}_` : name, fieldOf(value)] as const);
+  const fields = contexts.map(([name, value]) => [nameOf(name), fieldOf(value)] as const);
   const texts = args.filter((arg) => !isContext(arg)).map(asText);
   return [Object.fromEntries(fields), cut(texts.join(' '))];
+}
+
+/** pino looks a name up in plain objects, so those that every object has break its line. */
+function nameOf(name: string): string {
+  return RESERVED.has(name) || name in Object.prototype ? `${name}_` : name;
 }
 
 function isContext(arg: unknown): arg is object {

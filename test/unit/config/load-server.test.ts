@@ -4,6 +4,7 @@ import { serverEnv, type Env } from './environments';
 const DEFAULTS = {
   environment: 'development',
   logger: { colors: true, level: 'info', format: 'auto' },
+  tracing: undefined,
   port: 8075,
   socket: {
     namespace: '/v1/dmr-agent-events',
@@ -46,6 +47,8 @@ const OTHERS: Env = {
   LOGGER_COLORS: 'false',
   LOGGER_LOG_LEVELS: 'error',
   LOGGER_FORMAT: 'json',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:4318',
+  OTEL_SERVICE_NAME: 'node-1',
   WEB_SOCKET_NAMESPACE: '/v2/other',
   WEB_SOCKET_MAX_DISCONNECTION_DURATION: '101',
   AGENT_TOKEN_MAX_AGE: '102',
@@ -113,6 +116,14 @@ describe('the configuration of a server', () => {
     expect(loadServerConfig(OTHERS)).toStrictEqual({
       environment: 'production',
       logger: { colors: false, level: 'error', format: 'json' },
+      tracing: {
+        url: 'http://collector.test:4318/v1/traces',
+        headers: {},
+        timeoutMs: 10_000,
+        intervalMs: 5000,
+        ratio: 1,
+        serviceName: 'node-1',
+      },
       port: 0,
       socket: {
         namespace: '/v2/other',

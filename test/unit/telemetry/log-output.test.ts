@@ -1,14 +1,18 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
+import tty from 'node:tty';
 import { ServiceBroker } from 'moleculer';
 import type { LoggerConfig } from '../../../lib/config';
 import { loggerOptions } from '../../../lib/telemetry/log-output';
 
 /** The logger of one module, and what it has printed. */
-function logger(format: LoggerConfig['format'], { colors = false, level = 'trace' as LoggerConfig['level'] } = {}) {
+function logger(format: LoggerConfig['format'], change: Partial<LoggerConfig> = {}) {
+  const config: LoggerConfig = { format, colors: false, level: 'trace', ...change };
   const printed: string[] = [];
-  const options = loggerOptions({ format, level, colors }, (line) => void printed.push(line));
-  const broker = new ServiceBroker({ nodeID: 'server-1', logger: options, logLevel: level });
+  const options = loggerOptions(config, (line) => void printed.push(line));
+  const broker = new ServiceBroker({ nodeID: 'server-1', logger: options, logLevel: config.level });
   printed.length = 0;
   return { log: broker.getLogger('ROUTER'), printed };
 }
@@ -21,6 +25,8 @@ function line(...args: unknown[]): Record<string, unknown> {
   expect(printed[0]).toMatch(/^[^\n]+\n$/);
   return JSON.parse(printed[0]!) as Record<string, unknown>;
 }
+
+jest.setTimeout(60_000);
 
 beforeEach(() => void jest.useFakeTimers({ now: new Date('2026-11-20T10:00:00.123Z') }));
 afterEach(() => void jest.useRealTimers());
@@ -59,6 +65,11 @@ describe('json', () => {
       ...{ time: '2026-11-20T10:00:00.123Z', level: 'info', node: 'server-1', module: 'ROUTER', message: 'hello' },
       ...{ time_: 1, level_: 'fatal', node_: 'n', module_: 'm', message_: 'forged' },
     });
+  });
+
+  it('keeps the names that every object has from breaking the line', () => {
+    const own = JSON.parse('{"constructor":[],"toString":{"a":1},"__proto__":{"b":1}}') as object;
+    expect(line('x', own)).toMatchObject({ message: 'x', constructor_: [], toString_: { a: 1 }, __proto___: { b: 1 } });
   });
 
   it('tells an error with its stack, and one in a field by its message', () => {
@@ -143,14 +154,13 @@ describe('pretty', () => {
 });
 
 describe('auto', () => {
-  const isTTY = process.stdout.isTTY;
-  afterEach(() => void (process.stdout.isTTY = isTTY));
+  afterEach(() => void jest.restoreAllMocks());
 
   it.each([
     ['pretty on a terminal', true, /^\[10:00:00\.123\] INFO: ROUTER: hello\n$/],
     ['json elsewhere', false, /^\{.*"message":"hello"\}\n$/],
   ])('is %s', (_what, terminal, form) => {
-    process.stdout.isTTY = terminal;
+    jest.spyOn(tty, 'isatty').mockReturnValue(terminal);
     const { log, printed } = logger('auto');
     log.info('hello');
     expect(printed.join('')).toMatch(form);
@@ -159,7 +169,7 @@ describe('auto', () => {
 
 describe('a process that ends', () => {
   const ROOT = path.join(__dirname, '../../..');
-  const run = (end: string) => {
+  const argumentsFor = (end: string) => {
     const code = `
       const { ServiceBroker } = require('moleculer');
       const { loggerOptions } = require('./lib/telemetry/log-output');
@@ -168,18 +178,36 @@ describe('a process that ends', () => {
       for (let i = 0; i < 20000; i++) log.info('line', { i });
       log.info('the last');
       ${end}`;
-    const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
-    return spawnSync(process.execPath, ['--require', 'tsx/cjs', '-e', code], options);
+    return ['--require', 'tsx/cjs', '-e', code];
   };
+  beforeEach(() => void jest.useRealTimers());
 
   it.each([
     ['by itself', 'process.exit(3)'],
     ['of an error', 'throw new Error("x")'],
     ['of a promise', 'void Promise.reject(new Error("x"))'],
-  ])('%s has printed every line', (_how, end) => {
-    const lines = run(end).stdout.trimEnd().split('\n');
-    expect(lines.filter((text) => text.includes('"message":"line"'))).toHaveLength(20_000);
-    expect(lines.at(-1)).toContain('the last');
+  ])('%s has printed every line, whole and in order', (_how, end) => {
+    const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
+    const { stdout } = spawnSync(process.execPath, argumentsFor(end), options);
+    const entries = stdout
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as { message: string; i?: number });
+    const numbers = entries.filter(({ message }) => message === 'line').map(({ i }) => i);
+    expect(numbers).toEqual(Array.from({ length: 20_000 }, (_, i) => i));
+    expect(entries.at(-1)?.message).toBe('the last');
+  });
+
+  it.each([
+    ['is gone', (stdout: Readable) => void stdout.destroy()],
+    ['never reads', (stdout: Readable) => void stdout.pause()],
+  ])('ends though its reader %s', async (_what, treat) => {
+    const options = { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] } as const;
+    const child = spawn(process.execPath, argumentsFor('process.exit(3)'), { ...options, stdio: [...options.stdio] });
+    treat(child.stdout);
+    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(30_000) })) as [number];
+    expect(code).toBe(3);
+    child.stdout.destroy();
   });
 });
 
