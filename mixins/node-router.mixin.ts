@@ -26,7 +26,13 @@ const perBroker = new WeakMap<ServiceBroker, Shared>();
 function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
   let shared = perBroker.get(broker);
   if (!shared) {
-    const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker), tracingOf(broker));
+    const router = new NodeRouter(
+      config,
+      broker.nodeID,
+      broker.getLogger('amqp'),
+      metricsOf(broker),
+      tracingOf(broker),
+    );
     perBroker.set(broker, (shared = { router, users: 0 }));
   }
   shared.users += 1;

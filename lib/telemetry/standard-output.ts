@@ -4,7 +4,7 @@ const STDOUT = 1;
 /** Past it, of a reader that does not read, lines are dropped, bytes. */
 const MOST_WAITING = 16 * 2 ** 20;
 const LOOK_AGAIN_MS = 10;
-/** How long a process that ends waits for such a reader. */
+/** How long a process that ends waits for a reader that takes nothing at all. */
 const LAST_WAIT_MS = 1000;
 
 /**
@@ -48,8 +48,9 @@ class StandardOutput {
   }
 
   private end(): void {
-    const until = Date.now() + LAST_WAIT_MS;
+    let [left, until] = [this.size, Date.now() + LAST_WAIT_MS];
     for (this.pass(); this.size > 0 && Date.now() < until; this.pass()) {
+      if (this.size < left) [left, until] = [this.size, Date.now() + LAST_WAIT_MS];
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS); // there is no event loop any more
     }
   }
