@@ -1,4 +1,7 @@
-/** Every test file is TypeScript compiled by swc; jose ships ES modules only, and OpenTelemetry's exporter calls `import()`, so they are compiled as well. */
+/**
+ * Every test file is TypeScript compiled by swc; jose ships ES modules only, and OpenTelemetry's exporter calls `import()`,
+ * so they are compiled as well.
+ */
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
