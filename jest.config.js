@@ -1,4 +1,7 @@
-/** Every test file is TypeScript compiled by swc; jose ships ES modules only, so it is compiled as well. */
+/**
+ * Every test file is TypeScript compiled by swc; jose ships ES modules only, and OpenTelemetry's exporter calls `import()`,
+ * so they are compiled as well.
+ */
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -11,5 +14,5 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
-  transformIgnorePatterns: ['/node_modules/(?!jose/)'],
+  transformIgnorePatterns: ['/node_modules/(?!jose/|@opentelemetry/otlp-exporter-base/)'],
 };

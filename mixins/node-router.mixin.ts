@@ -4,6 +4,7 @@ import { askSnapshots } from '../lib/agents/ask-snapshots';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
 import { addHealth, type HealthParts } from '../lib/mesh/health';
+import { tracingOf } from '../lib/mesh/tracing-hook';
 import { NodeRouter } from '../lib/router/node-router';
 import { metricsOf } from './metrics.mixin';
 
@@ -33,7 +34,13 @@ const perBroker = new WeakMap<ServiceBroker, Shared>();
 function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
   let shared = perBroker.get(broker);
   if (!shared) {
-    const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker));
+    const router = new NodeRouter(
+      config,
+      broker.nodeID,
+      broker.getLogger('amqp'),
+      metricsOf(broker),
+      tracingOf(broker),
+    );
     perBroker.set(broker, (shared = { router, users: 0, endHealth: addHealth(broker, () => healthOf(router)) }));
   }
   shared.users += 1;

@@ -1,5 +1,6 @@
 import { METRICS_PORT, NODE_VARIABLES } from './node-variables';
 import { folder, milliseconds, namespace, oneOf, privateKey, requestUrl, socketOrigins, uuid, whole } from './rules';
+import { tracingVariables } from './tracing-variables';
 import type { Variables } from './variable';
 
 const UPLINK_VARIABLES = {
@@ -42,6 +43,7 @@ export const AGENT_VARIABLES = {
   PORT: { doc: 'REST port; 0 takes any free one.', rule: whole(0, 65535), default: '8077' },
   METRICS_PORT,
   ...NODE_VARIABLES,
+  ...tracingVariables('dmr-agent'),
   AGENT_ID: {
     doc: 'UUID of this agent at CentOps.',
     rule: uuid(),

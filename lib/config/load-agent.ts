@@ -1,5 +1,5 @@
 import { read } from './read';
-import { nodeConfig } from './shared-parts';
+import { nodeConfig, tracingConfig } from './shared-parts';
 import type { AgentConfig } from './types';
 
 /**
@@ -10,6 +10,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
   const values = read('agent', env);
   return {
     ...nodeConfig(values),
+    tracing: tracingConfig(values),
     port: values.PORT,
     metricsPort: values.METRICS_PORT,
     agentId: values.AGENT_ID,

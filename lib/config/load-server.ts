@@ -1,6 +1,6 @@
 import { read } from './read';
 import type { AmqpConfig, NodeConfig, ServerConfig } from './types';
-import { amqpConfig, nodeConfig } from './shared-parts';
+import { amqpConfig, nodeConfig, tracingConfig } from './shared-parts';
 
 /**
  * The configuration of a server node.
@@ -10,6 +10,7 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
   const values = read('server', env);
   return {
     ...nodeConfig(values),
+    tracing: tracingConfig(values),
     port: values.PORT,
     metricsPort: values.METRICS_PORT,
     socket: {

@@ -34,9 +34,9 @@ export const NODE_VARIABLES = {
     default: 'error,warn,log',
   },
   LOGGER_FORMAT: {
-    doc: 'Logs for people, or one JSON object per line for collectors.',
-    rule: oneOf('pretty', 'json'),
-    default: 'pretty',
+    doc: 'Logs for people, or one JSON object per line for collectors; `auto` is for people on a terminal alone.',
+    rule: oneOf('auto', 'pretty', 'json'),
+    default: 'auto',
   },
   NODE_EXTRA_CA_CERTS: {
     doc: 'Private CAs to trust besides the public ones: for RabbitMQ, CentOps and the uplink alike. Node.js itself reads it as the process starts, so it has to be in the real environment, not in an `--envfile`.',

@@ -60,6 +60,10 @@ export const milliseconds = (min = 1) => whole(min, LONGEST_TIMER_MS);
 /** A lifetime in a queue, ms. */
 export const lifetime = () => whole(1, LONGEST_TTL_MS);
 
+/** A part of a whole. */
+export const ratio = () =>
+  rule<number>('a number from 0 to 1', matching(/^\d+(\.\d+)?$/), { type: 'number', convert: true, min: 0, max: 1 });
+
 /** `true` or `false`; also 1, 0, on and off. */
 export const flag = () =>
   rule<boolean>('true or false', { type: 'string', trim: true, lowercase: true }, { type: 'boolean', convert: true });
@@ -116,6 +120,28 @@ export const socketOrigins = () =>
 
 /** A namespace of Socket.IO; a comma ends a namespace on the wire, and `/` is open to everybody. */
 export const namespace = () => rule<string>('a path such as /v1/dmr-agent-events', matching(/^\/[^\s,?#]*[^\s,?#/]$/));
+
+const PAIR = /^\s*([!#$%&'*+.^_`|~\w-]+)\s*=([\x20-\x2b\x2d-\x7e]*)$/;
+
+/** Names of headers with their values, percent-encoded, as OpenTelemetry has it (Specification, OTLP Exporter). */
+export const keyValues = () =>
+  rule<Record<string, string>>(
+    'name=value, several separated by commas',
+    { type: 'string', min: 1 },
+    becomes((value: string) => value.split(',').map((pair) => PAIR.exec(pair))),
+    holds((pairs: (RegExpExecArray | null)[]) => pairs.every((pair) => pair && decoded(pair[2]) !== undefined)),
+    becomes((pairs: RegExpExecArray[]) => Object.fromEntries(pairs.map(([, name, value]) => [name, decoded(value)]))),
+  );
+
+/** Undefined for what is no value of a header. */
+function decoded(value = ''): string | undefined {
+  try {
+    const plain = decodeURIComponent(value);
+    return /^[\x20-\x7e]*$/.test(plain) ? plain.trim() : undefined;
+  } catch {
+    return undefined; // a % without its digits
+  }
+}
 
 /** A UUID, in the case it was written in. */
 export const uuid = () => rule<string>('a UUID', { type: 'string', trim: true }, { type: 'uuid' });

@@ -1,5 +1,6 @@
 import { AMQP_VARIABLES, METRICS_PORT, NODE_VARIABLES } from './node-variables';
 import { cron, flag, lifetime, milliseconds, namespace, requestUrl, text, whole } from './rules';
+import { tracingVariables } from './tracing-variables';
 import type { Variables } from './variable';
 
 const SOCKET_VARIABLES = {
@@ -161,6 +162,7 @@ export const SERVER_VARIABLES = {
   PORT: { doc: 'HTTP and WebSocket port; 0 takes any free one.', rule: whole(0, 65535), default: '8075' },
   METRICS_PORT,
   ...NODE_VARIABLES,
+  ...tracingVariables('dmr-server'),
   ...SOCKET_VARIABLES,
   ...CENTOPS_VARIABLES,
   ...AMQP_VARIABLES,

@@ -1,6 +1,7 @@
-import type { AmqpConfig, NodeConfig } from './types';
+import type { AmqpConfig, NodeConfig, TracingConfig } from './types';
 import type { Values } from './variable';
 import type { AMQP_VARIABLES, NODE_VARIABLES } from './node-variables';
+import type { tracingVariables } from './tracing-variables';
 
 /** The part of the configuration that every role has. */
 export function nodeConfig(values: Values<typeof NODE_VARIABLES>): NodeConfig {
@@ -8,6 +9,26 @@ export function nodeConfig(values: Values<typeof NODE_VARIABLES>): NodeConfig {
     environment: values.ENVIRONMENT,
     logger: { colors: values.LOGGER_COLORS, level: values.LOGGER_LOG_LEVELS, format: values.LOGGER_FORMAT },
   };
+}
+
+/** Where spans go; undefined where no collector is named. */
+export function tracingConfig(values: Values<ReturnType<typeof tracingVariables>>): TracingConfig | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = values;
+  if (endpoint === undefined) return undefined;
+  return {
+    url: tracesUrl(endpoint),
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+    timeoutMs: values.OTEL_EXPORTER_OTLP_TIMEOUT,
+    intervalMs: values.OTEL_BSP_SCHEDULE_DELAY,
+    ratio: values.OTEL_TRACES_SAMPLER_ARG,
+    serviceName: values.OTEL_SERVICE_NAME,
+  };
+}
+
+function tracesUrl(endpoint: string): string {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  return url.href;
 }
 
 /** The part of the configuration that every node of the mesh has. */

@@ -9,8 +9,22 @@ export interface LoggerConfig {
   colors: boolean;
   /** The most talkative of LOGGER_LOG_LEVELS, in Moleculer's words. */
   level: 'error' | 'warn' | 'info' | 'debug' | 'trace';
-  /** `json`: one object per line, for collectors; `pretty`: for people. */
-  format: 'json' | 'pretty';
+  /** `json`: one object per line, for collectors; `pretty`: for people; `auto`: for people on a terminal, else for collectors. */
+  format: 'auto' | 'json' | 'pretty';
+}
+
+/** Where spans go, and which. */
+export interface TracingConfig {
+  /** Of the collector, its path included. */
+  url: string;
+  headers: Record<string, string>;
+  /** How long one batch is tried, ms. */
+  timeoutMs: number;
+  /** Pause between two batches, ms. */
+  intervalMs: number;
+  /** Part of the traces that begin here, 0 to 1. */
+  ratio: number;
+  serviceName: string;
 }
 
 /** Where a node of RabbitMQ answers. */
@@ -79,6 +93,8 @@ export interface CentOpsConfig {
 }
 
 export interface ServerConfig extends NodeConfig {
+  /** Undefined where nothing is traced. */
+  tracing: TracingConfig | undefined;
   /** HTTP and WebSocket port; 0 takes any free one. */
   port: number;
   /** Port for metrics and health alone, where `/metrics` is not on the other one. */
@@ -115,6 +131,8 @@ export interface ServerConfig extends NodeConfig {
 }
 
 export interface AgentConfig extends NodeConfig {
+  /** Undefined where nothing is traced. */
+  tracing: TracingConfig | undefined;
   /** REST port; 0 takes any free one. */
   port: number;
   /** As that of a server node. */

@@ -58,7 +58,9 @@ export class AgentSessions {
   login(session: AgentSession): Promise<void> {
     const { agentId, since } = session;
     const seat: Seat = { session, login: { agentId, since, nodeID: this.nodeID }, settled: false, beaten: new Set() };
-    this.seats.get(agentId)?.session.drop();
+    const earlier = this.seats.get(agentId);
+    if (earlier) this.log.info('a newer login of the agent takes over', { event: 'takeover', agentId });
+    earlier?.session.drop();
     this.seats.set(agentId, seat);
     return this.inTurn(session, async () => {
       // Gone while it waited: who logs in over and over must not hold up the last login, or the end of this node.
@@ -94,6 +96,10 @@ export class AgentSessions {
   async yieldTo(rival: Login): Promise<Yielded> {
     const seat = this.seats.get(rival.agentId);
     if (seat && this.goesBefore(seat, rival)) return { newer: true };
+    if (seat) {
+      const { agentId, nodeID: by } = rival;
+      this.log.info('a newer login of the agent takes over', { event: 'takeover', agentId, by });
+    }
     await this.drop(rival.agentId);
     return seat ? { newer: false, gone: nameOf(seat.login) } : { newer: false };
   }

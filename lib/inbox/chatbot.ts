@@ -1,6 +1,7 @@
 import type { AgentConfig } from '../config/types';
 import { FinalError, RetryableError } from '../errors';
 import type { Envelope } from '../protocol/envelope';
+import type { TraceContext } from '../telemetry/trace-context';
 
 export type FailureReason = 'status' | 'timeout' | 'unreachable' | 'broken';
 
@@ -12,6 +13,8 @@ export class ChatbotFailedError extends RetryableError {
     /** What it asked for by Retry-After, ms. */
     readonly retryAfterMs = 0,
     cause?: unknown,
+    /** What it answered. */
+    readonly status?: number,
   ) {
     super('CHATBOT_FAILED', `The recipient's chatbot ${why}`, { cause });
   }
@@ -24,7 +27,7 @@ export class ChatbotFailedError extends RetryableError {
 
 /** The chatbot will never take the message as it is. */
 export class ChatbotRefusedError extends FinalError {
-  constructor(status: number) {
+  constructor(readonly status: number) {
     super('CHATBOT_REFUSED', `The recipient's chatbot refused the message with status ${status}`);
   }
 }
@@ -39,8 +42,8 @@ const BEFORE_SENDING = new Set([
 ]);
 
 /**
- * Posts an opened message to the chatbot; resolves on any 2xx. With `repeated` it is told that it may have the message
- * already. Throws ChatbotFailedError: no connection, no answer in time, 5xx, 408, 425 or 429. Throws
+ * Posts an opened message to the chatbot, in the given trace; resolves to the status, any 2xx. With `repeated` it is
+ * told that it may have the message already. Throws ChatbotFailedError: no connection, no answer in time, 5xx, 408, 425 or 429. Throws
  * ChatbotRefusedError: any other answer.
  */
 export async function postToChatbot(
@@ -48,19 +51,36 @@ export async function postToChatbot(
   { id, senderId, recipientId, timestamp, type }: Envelope,
   payload: unknown,
   repeated: boolean,
-): Promise<void> {
+  trace?: TraceContext,
+): Promise<number> {
   const body = JSON.stringify({ id, senderId, recipientId, timestamp, type, payload });
-  const { status, headers } = await post(endpoint, body, repeated, timeoutMs);
-  if (status >= 200 && status <= 299) return;
+  const { status, headers } = await post(
+    endpoint,
+    body,
+    { ...(repeated && { 'x-dmr-redelivered': 'true' }), ...trace },
+    timeoutMs,
+  );
+  if (status >= 200 && status <= 299) return status;
   if (status < 500 && !PASSING.has(status)) throw new ChatbotRefusedError(status);
-  throw new ChatbotFailedError(`answered with status ${status}`, 'status', millisecondsOf(headers.get('retry-after')));
+  throw new ChatbotFailedError(
+    `answered with status ${status}`,
+    'status',
+    millisecondsOf(headers.get('retry-after')),
+    undefined,
+    status,
+  );
 }
 
-async function post(endpoint: string, body: string, repeated: boolean, timeoutMs: number): Promise<Response> {
+async function post(
+  endpoint: string,
+  body: string,
+  headers: Record<string, string>,
+  timeoutMs: number,
+): Promise<Response> {
   try {
     const response = await fetch(endpoint, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(repeated && { 'x-dmr-redelivered': 'true' }) },
+      headers: { 'content-type': 'application/json', ...headers },
       body,
       redirect: 'manual', // a followed redirect may turn the POST into a GET that says 200
       signal: AbortSignal.timeout(timeoutMs),

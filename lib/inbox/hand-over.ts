@@ -3,6 +3,8 @@ import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import { secondsSince, type Metrics } from '../telemetry/metrics';
+import { traceContextOf, traceField } from '../telemetry/trace-context';
+import type { Tracing } from '../telemetry/tracing';
 import { ChatbotFailedError, ChatbotRefusedError, postToChatbot } from './chatbot';
 import type { ChatbotGate, Pass } from './chatbot-gate';
 import { keyOf, type DuplicateWindow } from './duplicate-window';
@@ -15,6 +17,7 @@ export interface HandOverContext {
   /** Aborted when the agent stops: nothing waits for another try then. */
   stopping: AbortSignal;
   metrics: Metrics;
+  tracing: Tracing;
   log: Log;
 }
 
@@ -65,19 +68,17 @@ function endOf({ chatbot }: AgentConfig, patience: Patience, { last }: Attempts)
 
 /** True when the chatbot took it, false when another try may help; else throws. */
 async function attempt(
-  { config, gate, seen, metrics, log }: HandOverContext,
+  context: HandOverContext,
   envelope: Envelope,
   payload: unknown,
   attempts: Attempts,
   pass: Pass,
 ): Promise<boolean> {
+  const { gate, seen, metrics, log } = context;
   try {
     // Noted before the POST starts: whoever finds the note after a crash must not claim to be the first.
     attempts.repeated ??= await seen.begin(attempts.key);
-    const started = performance.now();
-    await postToChatbot(config.chatbot, envelope, payload, attempts.repeated).finally(() =>
-      metrics.observe('dmr_chatbot_duration_seconds', secondsSince(started)),
-    );
+    await tracedPost(context, envelope, payload, attempts);
     gate.answered();
     return true;
   } catch (error) {
@@ -87,12 +88,36 @@ async function attempt(
       gate.failed(pass, error.retryAfterMs);
       attempts.repeated ||= error.mayHaveIt;
       metrics.inc('dmr_chatbot_failures_total', { reason: error.reason });
-      log.debug(messageOf(error), { event: 'chatbot-failed', messageId: envelope.id, failures: attempts.failures });
+      const { id: messageId, senderId, recipientId } = envelope;
+      const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
+      log.debug(messageOf(error), { event: 'chatbot-failed', ...ids, failures: attempts.failures });
       return false;
     }
     if (error instanceof ChatbotRefusedError) gate.answered();
     else gate.unused(pass);
     if (error instanceof RetryableError) return false; // the disk
     throw error;
+  }
+}
+
+/** Each POST is a span of its own, and what the chatbot gets as its parent. */
+async function tracedPost(
+  { config, metrics, tracing }: HandOverContext,
+  envelope: Envelope,
+  payload: unknown,
+  { failures, repeated = false }: Attempts,
+): Promise<void> {
+  const request = { 'http.request.method': 'POST', 'http.request.resend_count': failures || undefined };
+  const started = performance.now();
+  const span = tracing.start('POST to chatbot', 'client', traceContextOf(envelope), request);
+  try {
+    const status = await postToChatbot(config.chatbot, envelope, payload, repeated, span.context);
+    span.end({ 'http.response.status_code': status });
+  } catch (error) {
+    const { status, reason, code } = error as Partial<ChatbotFailedError & ChatbotRefusedError>;
+    span.end({ 'http.response.status_code': status }, reason ?? code);
+    throw error;
+  } finally {
+    metrics.observe('dmr_chatbot_duration_seconds', secondsSince(started));
   }
 }

@@ -6,6 +6,9 @@ import { DmrError, messageOf } from '../errors';
 import { idOf, parseEnvelope, type Envelope } from '../protocol/envelope';
 import { ERROR_TYPES, type AgentAck, type ErrorType, type ProtocolError } from '../protocol/events';
 import { secondsSince } from '../telemetry/metrics';
+import { messageAttributes, socketHop } from '../telemetry/span-attributes';
+import { inTrace, traceContextOf, traceField } from '../telemetry/trace-context';
+import type { Span } from '../telemetry/tracing';
 import type { Turns } from '../turns';
 import type { ArrivalOrder } from './arrival-order';
 import { ChatbotRefusedError } from './chatbot';
@@ -37,9 +40,18 @@ class RejectedError extends DmrError {
  * the server delivers it again. Never throws.
  */
 export async function receive(context: ReceiveContext, message: unknown): Promise<AgentAck> {
+  const span = context.tracing.start('receive', 'consumer', traceContextOf(message), socketHop('process'));
+  const answer = await received(context, message, span);
+  const failed = answer.status === 'ok' ? undefined : answer.errors[0]?.type;
+  span.end({ 'dmr.outcome': answer.status === 'ok' ? 'delivered' : 'rejected' }, failed);
+  return answer;
+}
+
+async function received(context: ReceiveContext, message: unknown, span: Span): Promise<AgentAck> {
   try {
-    const envelope = forThisAgent(context, wellFormed(message));
-    return await once(context, envelope);
+    const envelope = inTrace(forThisAgent(context, wellFormed(message)), span.context);
+    span.set(messageAttributes(envelope));
+    return await once(context, envelope, span);
   } catch (error) {
     return reject(context, message, error);
   }
@@ -57,13 +69,14 @@ function forThisAgent({ config }: ReceiveContext, envelope: Envelope): Envelope 
 }
 
 /** A copy of what the chatbot has is answered at once, a copy of what is under way with that one's answer. */
-async function once(context: ReceiveContext, envelope: Envelope): Promise<AgentAck> {
+async function once(context: ReceiveContext, envelope: Envelope, span: Span): Promise<AgentAck> {
   const key = keyOf(envelope);
   const { seen, underWay, metrics, log } = context;
   const copy = seen.isDone(key) ? Promise.resolve<AgentAck>({ status: 'ok' }) : underWay.get(key);
   if (copy) {
     metrics.inc('dmr_duplicates_dropped_total');
-    log.debug('duplicate dropped', { event: 'duplicate', messageId: envelope.id, senderId: envelope.senderId });
+    span.set({ 'dmr.duplicate': true });
+    log.debug('duplicate dropped', { event: 'duplicate', ...idsOf(envelope) });
     return copy;
   }
   if (underWay.size >= MAX_UNDER_WAY) {
@@ -77,7 +90,7 @@ async function once(context: ReceiveContext, envelope: Envelope): Promise<AgentA
 /** Seals are opened side by side; what was in them goes to its chat in the order of arrival. */
 async function openAndForward(context: ReceiveContext, envelope: Envelope): Promise<AgentAck> {
   const { arrivals, chats, metrics, log } = context;
-  const ids = { messageId: envelope.id, senderId: envelope.senderId };
+  const ids = idsOf(envelope);
   const arrivedAt = Date.now();
   try {
     await arrivals.enter(opened(context, envelope), (payload) => {
@@ -93,6 +106,18 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
 }
 
 async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {
+  const span = context.tracing.start('open', 'internal', traceContextOf(envelope));
+  try {
+    const payload = await unsealed(context, envelope);
+    span.end();
+    return payload;
+  } catch (error) {
+    span.end({}, protocolErrorsOf(error)[0]?.type);
+    throw error;
+  }
+}
+
+async function unsealed(context: ReceiveContext, envelope: Envelope): Promise<unknown> {
   const { config, keys, metrics } = context;
   const senderKeys = keysOfSender(context, envelope.senderId);
   const binding = { messageId: envelope.id, senderId: envelope.senderId, recipientId: config.agentId };
@@ -117,11 +142,23 @@ function keysOfSender({ directory }: ReceiveContext, senderId: string): KeyObjec
 }
 
 function reject({ metrics, log }: ReceiveContext, message: unknown, error: unknown): AgentAck {
-  const errors = error instanceof RejectedError ? error.errors : [protocolErrorOf(error)];
+  const errors = protocolErrorsOf(error);
   const types = errors.map(({ type }) => type);
   for (const type of new Set(types)) metrics.inc('dmr_messages_rejected_total', { type });
-  log.warn('message rejected', { event: 'rejected', messageId: idOf(message), types, why: messageOf(error) });
+  const { senderId, recipientId } = (message ?? {}) as { senderId?: unknown; recipientId?: unknown };
+  const ids = { messageId: idOf(message), senderId: idOf({ id: senderId }), recipientId: idOf({ id: recipientId }) };
+  const why = messageOf(error);
+  log.warn('message rejected', { event: 'rejected', ...ids, types, why, ...traceField(message) });
   return { status: 'error', errors };
+}
+
+function idsOf(envelope: Envelope): object {
+  const { id: messageId, senderId, recipientId } = envelope;
+  return { messageId, senderId, recipientId, ...traceField(envelope) };
+}
+
+function protocolErrorsOf(error: unknown): ProtocolError[] {
+  return error instanceof RejectedError ? error.errors : [protocolErrorOf(error)];
 }
 
 /**

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { BrokerOptions } from 'moleculer';
 import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
-import type { AmqpConfig, NodeConfig } from '../config/types';
-import { logFormatter } from '../telemetry/log-format';
+import type { AmqpConfig, NodeConfig, TracingConfig } from '../config/types';
+import { loggerOptions } from '../telemetry/log-output';
 import { beforeStopHook } from './before-stop';
 import { heartbeatGuard } from './heartbeat-guard';
+import { tracingHook } from './tracing-hook';
 import { transporterGuard } from './transporter-guard';
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -25,7 +26,7 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
   return {
     nodeID: nodeId(role),
     namespace: 'dmr',
-    logger: { type: 'Console', options: { formatter: logFormatter(logger), colors: logger.colors } },
+    logger: loggerOptions(logger),
     logLevel: logger.level,
     requestTimeout: REQUEST_TIMEOUT_MS,
     dependencyInterval: 50, // ms; the default makes a chain of three services start in three seconds
@@ -37,8 +38,12 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
   };
 }
 
-/** A node of the mesh: server services or a REPL. */
-export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: AmqpConfig }): BrokerOptions {
+interface Traced {
+  tracing?: TracingConfig | undefined;
+}
+
+/** A node of the mesh: server services or a REPL, which traces nothing. */
+export function meshBrokerOptions(role: string, config: NodeConfig & Traced & { amqp: AmqpConfig }): BrokerOptions {
   return {
     ...common(role, config),
     // A login waits for a node that does not answer until the mesh has forgotten it.
@@ -67,13 +72,13 @@ export function meshBrokerOptions(role: string, config: NodeConfig & { amqp: Amq
       // A call that timed out may have had its effect; only those that never left are repeated.
       check: (error: Error) => NEVER_LEFT.has(error.name),
     },
-    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook],
+    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook, tracingHook(config.tracing)],
   };
 }
 
 /** An agent: another trust domain, joined to the centre by its uplink alone. */
-export function agentBrokerOptions(config: NodeConfig): BrokerOptions {
-  return { ...common('agent', config), middlewares: [beforeStopHook] };
+export function agentBrokerOptions(config: NodeConfig & Traced): BrokerOptions {
+  return { ...common('agent', config), middlewares: [beforeStopHook, tracingHook(config.tracing)] };
 }
 
 /** A stand-in for something out of scope. */

@@ -7,8 +7,11 @@ import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import type { AgentStore } from '../store/agent-store';
 import type { Metrics } from '../telemetry/metrics';
+import { traceField } from '../telemetry/trace-context';
+import type { Tracing } from '../telemetry/tracing';
 import { attempt, type Transmit } from './attempt';
 import { OutboxStore, type Waiting } from './outbox-store';
+import { SendSpan } from './send-span';
 import type { SentMemory } from './sent-memory';
 
 export interface OutboxContext {
@@ -22,7 +25,15 @@ export interface OutboxContext {
   /** How long one may wait, ms. */
   maxAgeMs: number;
   metrics: Metrics;
+  tracing: Tracing;
   log: Log;
+}
+
+/** A message at the head of its lane; its span begins with its first try and ends with this process at the latest. */
+interface Sending {
+  item: Waiting;
+  span: SendSpan | undefined;
+  failed: string | undefined;
 }
 
 /** Why a message will not be sent any more; a label of a metric. */
@@ -92,9 +103,13 @@ export class Outbox {
     }
     this.counted(1); // before the first wait, so that many at once cannot pass the limit together
     try {
-      const item = await this.files.add(await seal(), digest);
+      const envelope = await seal();
+      const item = await this.files.add(envelope, digest);
       this.enqueue(item);
       this.writable = true;
+      const { id: messageId, senderId, recipientId } = envelope;
+      const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
+      this.context.log.debug('message stored to be sent', { event: 'stored', ...ids });
     } catch (error) {
       this.counted(-1);
       if (error instanceof RetryableError) this.writable = false;
@@ -124,14 +139,21 @@ export class Outbox {
 
   /** Resolves when the message has left, has failed for good, or the sending has ended. */
   private async handUp(item: Waiting): Promise<void> {
+    const sending: Sending = { item, span: undefined, failed: 'STOPPED' };
+    await this.tryUntilDone(sending);
+    sending.span?.end(sending.failed);
+  }
+
+  private async tryUntilDone(sending: Sending): Promise<void> {
+    const { item } = sending;
     for (let failed = 0; !this.end.signal.aborted;) {
       const left = item.at + this.context.maxAgeMs - Date.now();
       if (left <= 0) {
-        await this.fail(item, 'EXPIRED', `no server took it within ${this.context.maxAgeMs} ms`);
+        await this.fail(sending, 'EXPIRED', `no server took it within ${this.context.maxAgeMs} ms`);
         return;
       }
       if (!(await this.context.uplink.passed(left, this.end.signal))) continue;
-      const outcome = await this.tryOnce(item);
+      const outcome = await this.tryOnce(sending);
       if (outcome === 'done') return;
       failed = outcome === 'later' ? failed + 1 : 0;
       const pause = outcome === 'later' ? backoffMs(failed, RETRY_MS, RETRY_MAX_MS) : LOST_PAUSE_MS;
@@ -139,30 +161,35 @@ export class Outbox {
     }
   }
 
-  private async tryOnce(item: Waiting): Promise<'done' | 'later' | 'lost'> {
+  private async tryOnce(sending: Sending): Promise<'done' | 'later' | 'lost'> {
     try {
-      const envelope = this.files.envelope(item);
-      if (!envelope) return await this.fail(item, 'UNREADABLE', 'it cannot be read from the disk');
-      const tried = await attempt(this.context.transmit, envelope, ANSWER_TIMEOUT_MS);
-      if (tried.result === 'taken') return await this.taken(item);
+      const envelope = this.files.envelope(sending.item);
+      if (!envelope) return await this.fail(sending, 'UNREADABLE', 'it cannot be read from the disk');
+      sending.span ??= new SendSpan(this.context.tracing, envelope);
+      const tried = await attempt(this.context.transmit, sending.span.envelope, ANSWER_TIMEOUT_MS);
+      sending.span.tried(tried);
+      if (tried.result === 'taken') return await this.taken(sending);
       if (tried.result !== 'refused') return tried.error.code === 'NO_ANSWER' ? 'later' : 'lost';
-      return tried.final ? await this.fail(item, 'REFUSED', tried.why) : 'later';
+      return tried.final ? await this.fail(sending, 'REFUSED', tried.why) : 'later';
     } catch (error) {
-      this.context.log.error(`a message of the outbox could not be sent: ${messageOf(error)}`, idsOf(item));
+      this.context.log.error(`a message of the outbox could not be sent: ${messageOf(error)}`, idsOf(sending));
       return 'later';
     }
   }
 
-  private async taken(item: Waiting): Promise<'done'> {
+  private async taken(sending: Sending): Promise<'done'> {
+    sending.failed = undefined;
     this.context.metrics.inc('dmr_messages_sent_total');
-    this.context.log.debug('message taken by the server', { event: 'taken', ...idsOf(item) });
-    return this.settle(() => this.files.settle(item, 'sent'));
+    this.context.log.debug('message taken by the server', { event: 'taken', ...idsOf(sending) });
+    return this.settle(() => this.files.settle(sending.item, 'sent'));
   }
 
-  private async fail(item: Waiting, code: FailureCode, why: string): Promise<'done'> {
+  private async fail(sending: Sending, code: FailureCode, why: string): Promise<'done'> {
+    sending.failed = code;
     this.context.metrics.inc('dmr_outbox_failed_total', { reason: code });
-    this.context.log.warn('a message of the outbox will not be sent', { event: 'outbox-failed', code, ...idsOf(item) });
-    return this.settle(() => this.files.settle(item, 'failed', `${code}: ${why}`));
+    const ids = idsOf(sending);
+    this.context.log.warn('a message of the outbox will not be sent', { event: 'outbox-failed', code, ...ids });
+    return this.settle(() => this.files.settle(sending.item, 'failed', `${code}: ${why}`));
   }
 
   /**
@@ -205,4 +232,6 @@ export class Outbox {
   }
 }
 
-const idsOf = ({ id, recipientId }: Waiting) => ({ messageId: id, recipientId });
+function idsOf({ item: { id, recipientId }, span }: Sending): object {
+  return { messageId: id, senderId: span?.envelope.senderId, recipientId, ...traceField(span?.envelope) };
+}

@@ -2,6 +2,7 @@ import { HttpError } from '../http/problem';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
+import type { TraceContext } from '../telemetry/trace-context';
 import { UnsettledError } from './send';
 import { digestOf, type SentMemory, type SentRecord, type SentState } from './sent-memory';
 
@@ -23,9 +24,9 @@ export interface PostStatus {
 export interface PostsContext {
   sent: SentMemory;
   /** Sends within the deadline; throws HttpError. */
-  sendNow: (message: OutgoingMessage) => Promise<void>;
+  sendNow: (message: OutgoingMessage, trace?: TraceContext) => Promise<void>;
   /** Puts it on the disk to be sent; throws HttpError, RetryableError STORAGE_FAILED. */
-  sendLater: (message: OutgoingMessage, digest: string) => Promise<void>;
+  sendLater: (message: OutgoingMessage, digest: string, trace?: TraceContext) => Promise<void>;
   log: Log;
 }
 
@@ -51,7 +52,7 @@ export class Posts {
   constructor(private readonly context: PostsContext) {}
 
   /** Throws HttpError: 409 ID_REUSED, 503 BUSY, and what sending throws. */
-  async post(message: OutgoingMessage, respondAsync: boolean): Promise<Posted> {
+  async post(message: OutgoingMessage, respondAsync: boolean, trace?: TraceContext): Promise<Posted> {
     const { id } = message;
     const digest = digestOf(message);
     const current = this.underWay.get(id);
@@ -63,7 +64,7 @@ export class Posts {
     const known = this.remembered(id);
     if (known) sameOrThrow(known.digest, digest);
     if (known?.state === 'sent' || known?.state === 'waiting') return answered(known.state, respondAsync);
-    const answer = respondAsync ? this.later(message, digest) : this.now(message, digest);
+    const answer = respondAsync ? this.later(message, digest, trace) : this.now(message, digest, trace);
     this.underWay.set(id, { digest, state: 'waiting', since: Date.now(), answer });
     return answer;
   }
@@ -76,9 +77,9 @@ export class Posts {
     return { id, status: state, ...(reason !== undefined && { reason }), since: new Date(since).toISOString() };
   }
 
-  private async later(message: OutgoingMessage, digest: string): Promise<Posted> {
+  private async later(message: OutgoingMessage, digest: string, trace?: TraceContext): Promise<Posted> {
     try {
-      await this.context.sendLater(message, digest);
+      await this.context.sendLater(message, digest, trace);
       return { status: 202, state: 'waiting' };
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
@@ -88,9 +89,9 @@ export class Posts {
     }
   }
 
-  private async now(message: OutgoingMessage, digest: string): Promise<Posted> {
+  private async now(message: OutgoingMessage, digest: string, trace?: TraceContext): Promise<Posted> {
     try {
-      await this.limited(message);
+      await this.limited(message, trace);
     } catch (error) {
       this.underWay.delete(message.id);
       // Otherwise the server has not taken it: the id may be used as if nothing had been.
@@ -104,13 +105,13 @@ export class Posts {
     return { status: 200, state: 'sent' };
   }
 
-  private async limited(message: OutgoingMessage): Promise<void> {
+  private async limited(message: OutgoingMessage, trace?: TraceContext): Promise<void> {
     if (this.sending >= MAX_AT_ONCE) {
       throw new HttpError(503, 'BUSY', `${MAX_AT_ONCE} messages are being sent, send it again later`, undefined, 1);
     }
     this.sending += 1;
     try {
-      await this.context.sendNow(message);
+      await this.context.sendNow(message, trace);
     } finally {
       this.sending -= 1;
     }

@@ -9,31 +9,40 @@ import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
 import { secondsSince, type Metrics } from '../telemetry/metrics';
+import { messageAttributes } from '../telemetry/span-attributes';
+import { traceField, type TraceContext } from '../telemetry/trace-context';
+import type { Tracing } from '../telemetry/tracing';
 
 export interface SealContext {
   config: AgentConfig;
   keys: KeyRing;
   directory: AgentDirectory;
   metrics: Metrics;
+  tracing: Tracing;
   log: Log;
 }
 
 /**
- * The envelope of a chatbot's message, sealed for its recipient. Throws HttpError: 404 unknown recipient, 502 a listed
- * key that is none, 503 no agent list yet.
+ * The envelope of a chatbot's message, sealed for its recipient and in the trace of the message. Throws HttpError: 404
+ * unknown recipient, 502 a listed key that is none, 503 no agent list yet.
  */
-export async function sealMessage(context: SealContext, message: OutgoingMessage): Promise<Envelope> {
-  const { config, directory, keys, metrics, log } = context;
+export async function sealMessage(
+  context: SealContext,
+  message: OutgoingMessage,
+  trace?: TraceContext,
+): Promise<Envelope> {
+  const { config, directory, keys, metrics, tracing, log } = context;
   const { id, recipientId, timestamp, type } = message;
   const recipientKey = keyOfRecipient(directory, recipientId);
   const binding = { messageId: id, senderId: config.agentId, recipientId };
   // While the key changes, the recipient knows the one that is listed.
   const ownKey = keys.signingKeyFor(directory.get(config.agentId)?.authenticationCertificate);
+  const span = tracing.start('seal', 'internal', trace, messageAttributes({ id, ...binding }));
   const started = performance.now();
-  const payload = await seal(message.payload, binding, ownKey, recipientKey);
+  const payload = await seal(message.payload, binding, ownKey, recipientKey).finally(() => span.end());
   metrics.observe('dmr_seal_duration_seconds', secondsSince(started));
-  log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
-  return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
+  log.debug('message sealed', { event: 'sealed', ...binding, ...traceField(trace) });
+  return { id, senderId: config.agentId, recipientId, type, payload, timestamp, ...trace };
 }
 
 function keyOfRecipient(directory: AgentDirectory, recipientId: string): KeyObject {

@@ -4,8 +4,10 @@ import type { Gate } from '../gate';
 import { HttpError } from '../http/problem';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
+import { traceField, type TraceContext } from '../telemetry/trace-context';
 import { attempt, type Attempt, type Transmit } from './attempt';
 import { sealMessage, type SealContext } from './seal-message';
+import { SendSpan } from './send-span';
 
 export interface SendContext extends SealContext {
   transmit: Transmit;
@@ -25,30 +27,42 @@ const PAUSE_MS = 100;
  * server's ack, which means that the message waits, confirmed, in the recipient's queue. Throws HttpError: 404 unknown
  * recipient, 502 not connected in time or refused, 503 no agent list yet, 504 the server may have it or not.
  */
-export async function send(context: SendContext, message: OutgoingMessage): Promise<void> {
+export async function send(context: SendContext, message: OutgoingMessage, trace?: TraceContext): Promise<void> {
   const deadline = performance.now() + context.config.deliveryTimeoutMs;
   try {
     await context.uplink.passed(context.config.deliveryTimeoutMs);
     if (!context.uplink.open) throw uplinkDown();
-    await handUp(context, await sealMessage(context, message), deadline);
+    await handUp(context, await sealMessage(context, message, trace), deadline);
     context.metrics.inc('dmr_messages_sent_total');
   } catch (error) {
     const code = error instanceof DmrError ? error.code : 'INTERNAL';
-    const { id: messageId, recipientId } = message;
-    context.log.warn('message not sent', { event: 'not-sent', messageId, recipientId, code });
+    const ids = { messageId: message.id, senderId: context.config.agentId, recipientId: message.recipientId };
+    context.log.warn('message not sent', { event: 'not-sent', ...ids, code, ...traceField(trace) });
     throw error;
   }
 }
 
 async function handUp(context: SendContext, envelope: Envelope, deadline: number): Promise<void> {
+  const span = new SendSpan(context.tracing, envelope);
+  try {
+    await tryUntil(context, span, deadline);
+    span.end();
+  } catch (error) {
+    span.end(error instanceof DmrError ? error.code : 'INTERNAL');
+    throw error;
+  }
+  const { id: messageId, senderId, recipientId } = envelope;
+  const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
+  context.log.debug('message taken by the server', { event: 'taken', ...ids });
+}
+
+async function tryUntil(context: SendContext, span: SendSpan, deadline: number): Promise<void> {
   let outcome: Attempt | undefined;
   for (let left = deadline - performance.now(); left > 0; left = deadline - performance.now()) {
     if (!(await context.uplink.passed(left))) break;
-    const tried = await attempt(context.transmit, envelope, Math.max(1, deadline - performance.now()));
-    if (tried.result === 'taken') {
-      const ids = { messageId: envelope.id, recipientId: envelope.recipientId };
-      return context.log.debug('message taken by the server', { event: 'taken', ...ids });
-    }
+    const tried = await attempt(context.transmit, span.envelope, Math.max(1, deadline - performance.now()));
+    span.tried(tried);
+    if (tried.result === 'taken') return;
     outcome = worse(outcome, tried);
     if (tried.result === 'refused' && tried.final) break;
     await delay(Math.min(PAUSE_MS, Math.max(0, deadline - performance.now())));

@@ -11,6 +11,9 @@ export interface Envelope {
   payload: string;
   /** ISO 8601 exactly as `Date.prototype.toISOString` prints it. */
   timestamp: string;
+  /** The trace that it belongs to, unchecked: `traceContextOf` reads it. */
+  traceparent?: string;
+  tracestate?: string;
 }
 
 /** An envelope that the server accepted. */

@@ -6,6 +6,9 @@ import type { Log } from '../log';
 import { idOf, parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';
 import type { ProtocolError, ServerAck } from '../protocol/events';
 import type { RoutingEvents } from '../telemetry/routing-events';
+import { messageAttributes, queueHop } from '../telemetry/span-attributes';
+import { inTrace, traceContextOf, traceField } from '../telemetry/trace-context';
+import type { Tracing } from '../telemetry/tracing';
 import type { FailureLimit } from './failure-limit';
 import { recordFailure } from './validation-failures';
 
@@ -30,6 +33,7 @@ export interface AcceptContext {
   /** Largest envelope, bytes. */
   maxBytes: number;
   failures: FailureLimit;
+  tracing: Tracing;
   events: RoutingEvents;
   log: Log;
 }
@@ -45,17 +49,29 @@ class RefusedError extends DmrError {
  * process dies before, the sender was told nothing and repeats the message with the same id. Never throws.
  */
 export async function accept(context: AcceptContext, agentId: string, message: unknown): Promise<ServerAck> {
+  const span = context.tracing.start('accept', 'producer', traceContextOf(message), { 'dmr.sender.id': agentId });
   try {
-    const envelope = wellFormed(message);
-    fromItsSender(context.directory, envelope, agentId);
-    toKnownRecipient(context.directory, envelope);
+    const received = wellFormed(message);
+    fromItsSender(context.directory, received, agentId);
+    toKnownRecipient(context.directory, received);
+    span.set({ ...queueHop('send', received.recipientId), ...messageAttributes(received) });
+    const envelope = inTrace(received, span.context);
     await store(context, envelope, withinSize(envelope, context.maxBytes));
+    span.end({ 'dmr.outcome': 'accepted' });
     context.events.accepted(envelope);
     return { status: 'ok' };
   } catch (error) {
+    const code = codeOf(error);
+    span.end({ 'dmr.outcome': error instanceof RefusedError ? 'refused' : 'unavailable' }, code);
     if (error instanceof RefusedError) return refuse(context, agentId, message, error.refusal);
     return unavailable(context, agentId, message, error);
   }
+}
+
+/** For a refusal the type of what is wrong, for anything else the error's code. */
+function codeOf(error: unknown): string {
+  if (error instanceof RefusedError) return error.refusal.errors[0]?.type ?? 'UNKNOWN';
+  return error instanceof DmrError ? error.code : 'INTERNAL';
 }
 
 function wellFormed(message: unknown): Envelope {
@@ -82,10 +98,16 @@ function refusal(type: ProtocolError['type'], message: string): Refusal {
 }
 
 async function store(context: AcceptContext, envelope: Envelope, body: Buffer): Promise<void> {
-  const publication = { queue: envelope.recipientId, body, messageId: envelope.id };
+  const publication = { queue: envelope.recipientId, body, messageId: envelope.id, headers: traceHeaders(envelope) };
   const publish = () => context.publisher.publish(publication, context.confirmTimeoutMs);
   // A known agent without a queue: added a moment ago, or somebody deleted it.
   await againOnceDeclared(publish, () => context.declareAgent(envelope.recipientId));
+}
+
+/** Beside the body, for whoever reads a queue without reading messages; the body's counts. */
+function traceHeaders(envelope: Envelope): Record<string, string> | undefined {
+  const trace = traceContextOf(envelope);
+  return trace && { ...trace };
 }
 
 function withinSize(envelope: Envelope, maxBytes: number): Buffer {
@@ -117,7 +139,7 @@ async function againOnceDeclared(publish: () => Promise<void>, declare: () => Pr
 async function refuse(context: AcceptContext, agentId: string, message: unknown, why: Refusal): Promise<ServerAck> {
   const answer: ServerAck = { status: 'error', error: why.ackError };
   const isKept = context.failures.takes(agentId);
-  context.events.refused(agentId, why.errors, idOf(message) ?? '', isKept);
+  context.events.refused(agentId, why.errors, idOf(message) ?? '', isKept, traceField(message));
   if (!isKept) return answer;
   try {
     const { publisher, confirmTimeoutMs } = context;
@@ -132,9 +154,9 @@ async function refuse(context: AcceptContext, agentId: string, message: unknown,
 }
 
 function unavailable(context: AcceptContext, agentId: string, message: unknown, error: unknown): ServerAck {
-  const code = error instanceof DmrError ? error.code : 'INTERNAL';
-  const { recipientId } = message as Envelope;
-  context.events.unavailable({ id: idOf(message) ?? '', senderId: agentId, recipientId }, code);
+  const code = codeOf(error);
+  const { recipientId, traceparent } = message as Envelope;
+  context.events.unavailable({ id: idOf(message) ?? '', senderId: agentId, recipientId, traceparent }, code);
   if (code === 'INTERNAL') context.log.error(`accepting a message failed: ${messageOf(error)}`);
   const text = error instanceof DmrError ? error.message : 'Internal error, send it again';
   return { status: 'error', error: text, retryable: true };

@@ -10,6 +10,9 @@ import type { Log } from '../log';
 import { idOf, type StoredEnvelope } from '../protocol/envelope';
 import type { ProtocolError } from '../protocol/events';
 import type { FailureReason, RoutingEvents } from '../telemetry/routing-events';
+import { messageAttributes, queueHop } from '../telemetry/span-attributes';
+import { inTrace, traceContextOf } from '../telemetry/trace-context';
+import type { Span, Tracing } from '../telemetry/tracing';
 import { AnswerQueue } from './answer-queue';
 import { recordFailure } from './validation-failures';
 import type { Suspects } from './suspects';
@@ -27,6 +30,7 @@ export interface DeliverContext {
   delivery: DeliveryConfig;
   /** Of the agent's present session. */
   suspects: Suspects;
+  tracing: Tracing;
   events: RoutingEvents;
   log: Log;
 }
@@ -51,12 +55,25 @@ export async function deliver(
   message: ConsumeMessage,
   signal: AbortSignal,
 ): Promise<Settlement> {
-  const envelope = parse(message);
+  const stored = parse(message);
+  const span = spanOf(context, stored, returnsOf(message));
+  const envelope = stored && inTrace(stored, span.context);
   const outcome: Outcome = envelope
-    ? await context.suspects.pass(returnsOf(message), () => handOver(context, envelope, signal), signal)
+    ? await context.suspects.pass(returnsOf(message), () => handOver(context, envelope, span, signal), signal)
     : { kind: 'dead', reason: 'UNPARSEABLE', tries: 0 };
-  if (outcome.kind === 'released') return 'keep';
-  return putAway(context, message, envelope, outcome, signal);
+  const settlement = outcome.kind === 'released' ? 'keep' : await putAway(context, message, envelope, outcome, signal);
+  span.end({ 'dmr.outcome': settlement === 'keep' ? 'released' : outcome.kind }, failureOf(outcome));
+  return settlement;
+}
+
+function spanOf({ agentId, tracing }: DeliverContext, envelope: StoredEnvelope | undefined, returns: number): Span {
+  const attributes = { ...queueHop('process', agentId), ...messageAttributes(envelope), 'dmr.returns': returns };
+  return tracing.start('deliver', 'consumer', traceContextOf(envelope), attributes);
+}
+
+function failureOf(outcome: Outcome): string | undefined {
+  if (outcome.kind === 'dead') return outcome.reason;
+  return outcome.kind === 'rejected' ? (outcome.errors[0]?.type ?? 'UNKNOWN') : undefined;
 }
 
 function parse(message: ConsumeMessage): StoredEnvelope | undefined {
@@ -76,7 +93,12 @@ function returnsOf({ properties }: ConsumeMessage): number {
 }
 
 /** Tries with back-off until the agent took or refused it. An answer counts whenever it comes, to whichever try. */
-async function handOver(context: DeliverContext, envelope: StoredEnvelope, signal: AbortSignal): Promise<Outcome> {
+async function handOver(
+  context: DeliverContext,
+  envelope: StoredEnvelope,
+  span: Span,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const { maxTries, ackTimeoutMs, retryDelayMs, retryDelayMaxMs } = context.delivery;
   const answers = new AnswerQueue();
   let reason: FailureReason | undefined;
@@ -85,6 +107,7 @@ async function handOver(context: DeliverContext, envelope: StoredEnvelope, signa
   for (let attempt = 1; attempt <= maxTries; attempt++) {
     if (signal.aborted) return { kind: 'released' };
     context.events.sent(envelope, attempt, reason);
+    span.event('sent', { try: attempt });
     try {
       context.send(envelope, (ack) => answers.push(ack));
     } catch {
@@ -95,6 +118,7 @@ async function handOver(context: DeliverContext, envelope: StoredEnvelope, signa
     const wait = isLast ? Math.max(ackTimeoutMs, end - Date.now()) : ackTimeoutMs;
     const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);
     const verdict = await answerWithin(answers, wait, pause, signal);
+    span.event(verdict.kind, { try: attempt, ...(verdict.kind === 'retry' && { reason: verdict.reason }) });
     if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt);
     if (verdict.kind === 'final') return { kind: 'dead', reason: 'CHATBOT_REFUSED', tries: attempt };
     if (verdict.kind !== 'retry') return verdict;
@@ -135,7 +159,7 @@ async function putAway(
   while (!signal.aborted) {
     try {
       if (outcome.kind === 'rejected') await reject(context, envelope, outcome.errors);
-      if (outcome.kind === 'dead') await deadLetter(context, message, outcome);
+      if (outcome.kind === 'dead') await deadLetter(context, message, envelope, outcome);
       return 'ack';
     } catch (error) {
       context.log.warn(`a message of ${context.agentId} waits to be put away: ${messageOf(error)}`);
@@ -160,10 +184,11 @@ async function reject(
 async function deadLetter(
   { agentId, publisher, events }: DeliverContext,
   message: ConsumeMessage,
+  envelope: StoredEnvelope | undefined,
   { reason, tries }: Outcome & { kind: 'dead' },
 ): Promise<void> {
-  const messageId = String(message.properties.messageId ?? idOf(parse(message)) ?? '');
+  const messageId = String(message.properties.messageId ?? idOf(envelope) ?? '');
   const headers = { 'x-dmr-reason': reason, 'x-dmr-tries': tries };
   await publisher.publish({ queue: dlqName(agentId), body: message.content, messageId, headers }, SETTLE_TIMEOUT_MS);
-  events.deadLettered(agentId, messageId, reason, tries);
+  events.deadLettered(agentId, messageId, reason, tries, envelope);
 }

@@ -13,6 +13,7 @@ import type { Log } from '../log';
 import type { ServerAck } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
 import { RoutingEvents } from '../telemetry/routing-events';
+import { noTracing, type Tracing } from '../telemetry/tracing';
 import { mapParallel } from '../parallel';
 import { accept } from './accept';
 import { AgentConsumers } from './agent-consumers';
@@ -56,6 +57,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     nodeID: string,
     private readonly log: Log,
     private readonly metrics: Metrics,
+    private readonly tracing: Tracing = noTracing,
   ) {
     super();
     const connection = (use: string) => new AmqpConnection(config.amqp, `${nodeID} ${use}`, log);
@@ -109,13 +111,17 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
 
   /** The way up: from an authenticated agent into the recipient's queue. */
   accept(agentId: string, message: unknown): Promise<ServerAck> {
-    const { directory, publisher, events, log } = this;
+    const { directory, publisher, tracing, events, log } = this;
     const declareAgent = (id: string) => this.declare(id);
     const declareFailures = () => this.declareOne(validationFailuresQueue(this.config.ttl));
     const { failures } = this;
     const { confirmTimeoutMs, limits } = this.config;
     const limited = { confirmTimeoutMs, maxBytes: limits.messageBytes, failures };
-    return accept({ directory, publisher, declareAgent, declareFailures, ...limited, events, log }, agentId, message);
+    return accept(
+      { directory, publisher, declareAgent, declareFailures, ...limited, tracing, events, log },
+      agentId,
+      message,
+    );
   }
 
   /** Declares the queues of several agents. */
@@ -159,11 +165,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   }
 
   private consumerOf(agentId: string, send: SendDown): QueueConsumer {
-    const { publisher, events, log } = this;
+    const { publisher, tracing, events, log } = this;
     const { delivery } = this.config;
     const declare = () => this.declare(agentId);
     const suspects = new Suspects(delivery.ackTimeoutMs);
-    const context = { agentId, send, publisher, declare, delivery, suspects, events, log };
+    const context = { agentId, send, publisher, declare, delivery, suspects, tracing, events, log };
     const handle: MessageHandler = (message, signal) => deliver(context, message, signal);
     return new QueueConsumer(this.consuming, { queue: agentId, prefetch: delivery.prefetch, declare, handle }, log);
   }

@@ -2,6 +2,7 @@ import { dlqName } from '../amqp/topology';
 import type { Log } from '../log';
 import type { ErrorType, ProtocolError } from '../protocol/events';
 import type { Metrics } from './metrics';
+import { traceField } from './trace-context';
 
 const LATENCY = 'dmr_message_latency_seconds';
 
@@ -10,6 +11,7 @@ export interface MessageIds {
   id: string;
   senderId: string;
   recipientId: string;
+  traceparent?: unknown;
 }
 
 /** Why a message is tried again or dead-lettered. */
@@ -36,10 +38,18 @@ export class RoutingEvents {
   }
 
   /** Counted always; told unless its sender has too many of them. */
-  refused(senderId: string, errors: ProtocolError[], id: string, isTold = true): void {
+  refused(
+    senderId: string,
+    errors: ProtocolError[],
+    id: string,
+    isTold = true,
+    trace: { traceId?: string } = {},
+  ): void {
     const type = errors[0]?.type ?? 'UNKNOWN';
     this.metrics.inc('dmr_messages_refused_total', { reason: type });
-    if (isTold) this.log.warn('message refused', { event: 'refused', messageId: id, senderId, types: typesOf(errors) });
+    if (!isTold) return;
+    const context = { event: 'refused', messageId: id, senderId, types: typesOf(errors), ...trace };
+    this.log.warn('message refused', context);
   }
 
   unavailable(message: MessageIds, code: string): void {
@@ -53,7 +63,7 @@ export class RoutingEvents {
 
   sent(message: MessageIds, attempt: number, reason: FailureReason | undefined): void {
     if (reason) this.metrics.incFor(message.recipientId, 'dmr_messages_retried_total', { reason });
-    this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt });
+    this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt, ...(reason && { reason }) });
   }
 
   delivered(message: MessageIds & { receivedAt?: unknown }, attempt: number): void {
@@ -68,15 +78,16 @@ export class RoutingEvents {
     this.log.warn('recipient rejected the message', { event: 'rejected', ...ids(message), types: typesOf(errors) });
   }
 
-  deadLettered(agentId: string, id: string, reason: FailureReason, tries: number): void {
+  deadLettered(agentId: string, id: string, reason: FailureReason, tries: number, message?: MessageIds): void {
     this.metrics.incFor(agentId, 'dmr_messages_dead_lettered_total', { reason });
+    const all = { ...(message && ids(message)), messageId: id };
     const queue = dlqName(agentId);
-    this.log.warn('message dead-lettered', { event: 'dead-lettered', messageId: id, queue, reason, tries });
+    this.log.warn('message dead-lettered', { event: 'dead-lettered', ...all, queue, reason, tries });
   }
 }
 
-function ids({ id, senderId, recipientId }: MessageIds): object {
-  return { messageId: id, senderId, recipientId };
+function ids({ id, senderId, recipientId, traceparent }: MessageIds): object {
+  return { messageId: id, senderId, recipientId, ...traceField({ traceparent }) };
 }
 
 /** NaN when it says no time. */

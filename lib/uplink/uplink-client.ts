@@ -124,7 +124,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     socket.on(FULL_LIST, (data: unknown) => this.fullListArrived(data));
     socket.on(PARTIAL_LIST, (data: unknown) => this.listArrived(data, (agents) => this.emit('partialList', agents)));
     socket.on(MESSAGE_DOWN, (message: unknown, ack: unknown) => this.take(message, ack));
-    socket.on(EXTENSIONS, (names: unknown) => this.log.debug('the server knows extensions', { names }));
+    socket.on(EXTENSIONS, () => this.log.debug('the server knows extensions', { event: 'extensions' }));
     socket.on(SERVER_LEAVING, (notice: unknown) => void this.leave(socket, notice));
     return socket;
   }

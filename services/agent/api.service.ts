@@ -6,11 +6,15 @@ import { countRequests } from '../../lib/http/count-requests';
 import { drainHttp } from '../../lib/http/drain';
 import { operationsRoute, sendJson } from '../../lib/http/operations-route';
 import { prefers } from '../../lib/http/prefer';
-import { HttpError } from '../../lib/http/problem';
+import { HttpError, problemOf } from '../../lib/http/problem';
 import type { Posted, PostStatus } from '../../lib/outbox/posts';
 import { beforeStop } from '../../lib/mesh/before-stop';
 import { addHealth, type HealthPart, type HealthParts } from '../../lib/mesh/health';
+import { tracingOf } from '../../lib/mesh/tracing-hook';
 import { violationsOf, type OutgoingMessage } from '../../lib/protocol/chat-message';
+import { messageAttributes } from '../../lib/telemetry/span-attributes';
+import { traceContextOf } from '../../lib/telemetry/trace-context';
+import type { Span } from '../../lib/telemetry/tracing';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
@@ -23,7 +27,8 @@ const ROUTES = new Set(['/v1/messages', '/v1/messages/:id', '/v1/health', '/v1/h
 interface ApiService extends Service {
   server: Server;
   healthParts(): Promise<HealthParts>;
-  accept(request: JsonRequest, response: ServerResponse): Promise<void>;
+  traced(request: JsonRequest, response: ServerResponse): Promise<void>;
+  accept(request: JsonRequest, response: ServerResponse, span: Span): Promise<void>;
   tell(id: string, response: ServerResponse): Promise<void>;
 }
 
@@ -45,7 +50,7 @@ export function apiService(config: AgentConfig): ServiceSchema {
           mappingPolicy: 'restrict',
           aliases: {
             'POST /messages'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
-              this.accept(request, response).catch(next);
+              this.traced(request, response).catch(next);
             },
             'GET /messages/:id'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
               this.tell(request.$params.id, response).catch(next);
@@ -56,7 +61,22 @@ export function apiService(config: AgentConfig): ServiceSchema {
       ],
     },
     methods: {
-      async accept(this: ApiService, request: JsonRequest, response: ServerResponse) {
+      /** Takes up the chatbot's trace, or begins one. */
+      async traced(this: ApiService, request: JsonRequest, response: ServerResponse) {
+        const route = { 'http.request.method': 'POST', 'http.route': '/v1/messages' };
+        const parent = traceContextOf(request.headers);
+        const span = tracingOf(this.broker).start('POST /v1/messages', 'server', parent, route);
+        try {
+          await this.accept(request, response, span);
+          span.end({ 'http.response.status_code': response.statusCode });
+        } catch (error) {
+          const { status, code } = problemOf(error);
+          span.end({ 'http.response.status_code': status }, code);
+          throw error;
+        }
+      },
+
+      async accept(this: ApiService, request: JsonRequest, response: ServerResponse, span: Span) {
         if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
           throw new HttpError(415, 'CONTENT_TYPE_UNSUPPORTED', 'The content type must be application/json');
         }
@@ -66,7 +86,8 @@ export function apiService(config: AgentConfig): ServiceSchema {
         }
         const message = request.body as OutgoingMessage;
         const respondAsync = prefers([request.headers.prefer].flat().join(','), RESPOND_ASYNC);
-        const params = { message, respondAsync };
+        span.set(messageAttributes({ id: message.id }));
+        const params = { message, respondAsync, trace: span.context };
         const { status, state } = await this.broker.call<Posted, object>('outbox.post', params, { timeout: 0 });
         if (respondAsync) response.setHeader('preference-applied', RESPOND_ASYNC);
         if (status === 200) return void response.writeHead(200, { 'content-length': '0' }).end();

@@ -34,7 +34,8 @@ export function directoryService(config: AgentConfig): ServiceSchema {
         handler(this: DirectoryService, ctx: Context<{ agents: AgentRecord[] }>) {
           const diff = this.node.directory.replace(ctx.params.agents);
           this.keep();
-          this.logger.info('agent list received', { known: this.node.directory.size, removed: diff.removed.length });
+          const { size: known } = this.node.directory;
+          this.logger.info('agent list received', { event: 'list-received', known, removed: diff.removed.length });
         },
       },
       /** Takes what changed. */
@@ -45,7 +46,8 @@ export function directoryService(config: AgentConfig): ServiceSchema {
           const diff = this.node.directory.patch(ctx.params.agents);
           const [added, changed, removed] = [diff.added.length, diff.changed.length, diff.removed.length];
           this.keep();
-          this.logger.info('agent list changed', { known: this.node.directory.size, added, changed, removed });
+          const { size: known } = this.node.directory;
+          this.logger.info('agent list changed', { event: 'list-changed', known, added, changed, removed });
         },
       },
     },

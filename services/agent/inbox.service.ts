@@ -7,6 +7,7 @@ import { ArrivalOrder } from '../../lib/inbox/arrival-order';
 import { ChatbotGate } from '../../lib/inbox/chatbot-gate';
 import { DuplicateWindow } from '../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../lib/inbox/receive';
+import { tracingOf } from '../../lib/mesh/tracing-hook';
 import { Turns } from '../../lib/turns';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
@@ -39,8 +40,11 @@ export function inboxService(config: AgentConfig): ServiceSchema {
     methods: {
       chatbotChanged(this: InboxService, isDown: boolean) {
         metricsOf(this.broker).set('dmr_chatbot_available', isDown ? 0 : 1);
-        if (isDown) this.logger.warn('the chatbot takes no messages; one at a time is tried until it does');
-        else this.logger.info('the chatbot takes messages again');
+        if (isDown)
+          this.logger.warn('the chatbot takes no messages; one at a time is tried until it does', {
+            event: 'chatbot-down',
+          });
+        else this.logger.info('the chatbot takes messages again', { event: 'chatbot-up' });
       },
     },
     created(this: InboxService) {
@@ -52,8 +56,8 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       const seen = new DuplicateWindow(node.store, config.duplicateWindowMs, log);
       const gate = new ChatbotGate((isDown) => this.chatbotChanged(isDown));
       const shared = { arrivals: new ArrivalOrder(), chats: new Turns(), underWay: new Map<string, never>() };
-      const metrics = metricsOf(this.broker);
-      this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, log };
+      const [metrics, tracing] = [metricsOf(this.broker), tracingOf(this.broker)];
+      this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, tracing, log };
       seen.start();
       metrics.set('dmr_chatbot_available', 1);
       this.unwatch = metrics.collect(() => metrics.set('dmr_duplicate_window_entries', seen.size));

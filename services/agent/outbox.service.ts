@@ -9,6 +9,8 @@ import { SentMemory } from '../../lib/outbox/sent-memory';
 import type { OutgoingMessage } from '../../lib/protocol/chat-message';
 import type { Envelope } from '../../lib/protocol/envelope';
 import type { ServerAck } from '../../lib/protocol/events';
+import { tracingOf } from '../../lib/mesh/tracing-hook';
+import type { TraceContext } from '../../lib/telemetry/trace-context';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
@@ -19,6 +21,12 @@ interface OutboxService extends AgentNodeService {
   transmit(envelope: Envelope, timeoutMs: number): Promise<ServerAck>;
 }
 
+interface PostParams {
+  message: OutgoingMessage;
+  respondAsync: boolean;
+  trace?: TraceContext;
+}
+
 /** Messages that leave: sealed, handed to the server at once or from the disk, done when it has taken them. */
 export function outboxService(config: AgentConfig): ServiceSchema {
   return defineService<OutboxService>({
@@ -26,17 +34,15 @@ export function outboxService(config: AgentConfig): ServiceSchema {
     mixins: [agentNodeMixin(config)],
     dependencies: ['uplink'],
     actions: {
-      /** Takes one valid message, to be sent now or with `respondAsync` later; throws HttpError. */
+      /** Takes one valid message of a trace, to be sent now or with `respondAsync` later; throws HttpError. */
       post: {
         visibility: 'public',
-        params: { message: 'object', respondAsync: 'boolean' },
+        params: { message: 'object', respondAsync: 'boolean', trace: { type: 'object', optional: true } },
         timeout: 0,
         tracing: false,
-        handler(
-          this: OutboxService,
-          ctx: Context<{ message: OutgoingMessage; respondAsync: boolean }>,
-        ): Promise<Posted> {
-          return this.posts.post(ctx.params.message, ctx.params.respondAsync);
+        handler(this: OutboxService, ctx: Context<PostParams>): Promise<Posted> {
+          const { message, respondAsync, trace } = ctx.params;
+          return this.posts.post(message, respondAsync, trace);
         },
       },
       /** What is remembered of a message; null for nothing. */
@@ -64,16 +70,16 @@ export function outboxService(config: AgentConfig): ServiceSchema {
     started(this: OutboxService) {
       const { node, logger: log, broker } = this;
       const { store, uplinkUp: uplink } = node;
-      const metrics = metricsOf(broker);
+      const [metrics, tracing] = [metricsOf(broker), tracingOf(broker)];
       const sent = new SentMemory(store);
       const transmit = (envelope: Envelope, timeoutMs: number) => this.transmit(envelope, timeoutMs);
-      this.outbox = new Outbox({ store, sent, transmit, uplink, ...config.outbox, metrics, log });
-      const sealing = { ...node, directory: node.directory, metrics, log };
+      this.outbox = new Outbox({ store, sent, transmit, uplink, ...config.outbox, metrics, tracing, log });
+      const sealing = { ...node, directory: node.directory, metrics, tracing, log };
       this.posts = new Posts({
         sent,
         log,
-        sendNow: (message) => send({ ...sealing, transmit, uplink }, message),
-        sendLater: (message, digest) => this.outbox.add(() => sealMessage(sealing, message), digest),
+        sendNow: (message, trace) => send({ ...sealing, transmit, uplink }, message, trace),
+        sendLater: (message, digest, trace) => this.outbox.add(() => sealMessage(sealing, message, trace), digest),
       });
       this.outbox.start();
       this.unwatch = metrics.collect(() => {

@@ -12,6 +12,7 @@ import { chatMessage, post, startServerNode } from '../helpers/mesh';
 import { agentEnv, NodeProcess, serverEnv } from '../helpers/processes';
 import { Queues } from '../helpers/queues';
 import { makeDeployedToken } from '../helpers/deployed-agent';
+import { OtlpReceiver } from '../helpers/otlp-receiver';
 import { RawSocket } from '../helpers/raw-socket';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -26,6 +27,7 @@ const ODD_BODY = canary('invalid-body');
 const CHATBOT_ERROR = canary('chatbot-error');
 const API_KEY = canary('api-key');
 const API_SECRET = canary('api-secret');
+const COLLECTOR_KEY = canary('collector-key');
 
 /** Keys of their own: those of the pool may stand in other tests' output. */
 function identity(name: string): AgentIdentity {
@@ -84,16 +86,24 @@ describe('nothing leaks', () => {
   let taxAgent: NodeProcess;
   let policeAgent: NodeProcess;
   let closeTap: () => Promise<void>;
+  let collector: OtlpReceiver;
 
   const note = (where: string, what: unknown) => {
     seen[where] = `${seen[where] ?? ''}\n${typeof what === 'string' ? what : JSON.stringify(what)}`;
   };
 
   async function start(role: string, env: NodeJS.ProcessEnv, options?: { healthy: boolean }): Promise<NodeProcess> {
-    const node = await NodeProcess.start(role, role === 'repl' ? [] : [role], { ...TALKATIVE, ...env }, options);
+    const node = await NodeProcess.start(
+      role,
+      role === 'repl' ? [] : [role],
+      { ...TALKATIVE, ...traced(), ...env },
+      options,
+    );
     nodes.push(node);
     return node;
   }
+
+  const traced = () => ({ ...collector.env, OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}` });
 
   const serverConfig = (format: string) => ({
     ...serverEnv(amqp, centOps.url),
@@ -108,6 +118,7 @@ describe('nothing leaks', () => {
 
   beforeAll(async () => {
     await centOps.listen();
+    collector = await OtlpReceiver.start();
     [taxBot, policeBot] = await Promise.all([startChatbot(), startChatbot()]);
     closeTap = await tapTransporter();
     server = await start('server', serverConfig('json'));
@@ -120,6 +131,7 @@ describe('nothing leaks', () => {
   afterAll(async () => {
     await Promise.all(nodes.map((node) => node.stop().finally(() => node.kill())));
     await Promise.all([taxBot?.close(), policeBot?.close(), centOps.close(), closeTap?.(), queues.close()]);
+    await collector?.close();
   });
 
   /** Reads along what the nodes of the mesh tell each other. */
@@ -176,7 +188,8 @@ describe('nothing leaks', () => {
       },
       `${' '.repeat(110_000)}"${ODD_BODY}"`,
     ];
-    for (const body of bodies) note('REST', await post(taxAgent.url, body));
+    const odd = { traceparent: ODD_BODY, tracestate: ODD_BODY };
+    for (const body of bodies) note('REST', await post(taxAgent.url, body, odd));
     note('REST', await post(taxAgent.url, valid, { 'content-type': ODD_BODY }));
     note('REST', await post(taxAgent.url, chatMessage(randomUUID(), CHAT)));
   });
@@ -209,6 +222,7 @@ describe('nothing leaks', () => {
       { ...envelope, timestamp: ODD_BODY },
       { ...envelope, senderId: [{ toString: ODD_BODY }] },
       { ...envelope, type: ODD_BODY },
+      { ...envelope, type: 'x', traceparent: ODD_BODY, tracestate: ODD_BODY },
     ];
     for (const message of odd) note('acks of the server', await socket.emit(message));
     const accepted = { ...envelope, payload: 'not.a.seal.at.all' };
@@ -263,6 +277,7 @@ describe('nothing leaks', () => {
         { healthy: false },
       ),
       start('server', { ...serverConfig('pretty'), CENTOPS_CONFIGURATION_API_SECRET: '' }, { healthy: false }),
+      start('server', { ...serverConfig('pretty'), OTEL_EXPORTER_OTLP_HEADERS: COLLECTOR_KEY }, { healthy: false }),
     ];
     for (const node of await Promise.all(wrong)) expect(await node.ended()).toBe(78);
   });
@@ -278,6 +293,9 @@ describe('nothing leaks', () => {
       note('metrics', await (await fetch(`${node.url}/metrics`)).text());
       note('health', await (await fetch(`${node.url}/v1/health`)).text());
     }
+    await eventually(() => collector.spans.some(({ name }) => name === 'POST to chatbot'));
+    expect(collector.headers[0]).toMatchObject({ 'x-key': COLLECTOR_KEY });
+    for (const body of collector.bodies) note('spans', body);
     for (const [index, node] of nodes.entries()) note(`output of process ${index}`, node.output);
     for (const place of [
       'INFO',
@@ -287,6 +305,7 @@ describe('nothing leaks', () => {
       'calls',
       'validation-failures',
       'headers of the DLQ',
+      'spans',
       'metrics',
       'health',
       'output of process 0',
@@ -300,6 +319,7 @@ describe('nothing leaks', () => {
       CHATBOT_ERROR,
       API_KEY,
       API_SECRET,
+      COLLECTOR_KEY,
       basic,
       amqp.password,
       ...tokens,

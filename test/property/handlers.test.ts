@@ -17,6 +17,7 @@ import { countingMetrics, FakePublisher, RecordingLog } from '../unit/fakes';
 import { receiveContext } from '../unit/inbox/receive-context';
 import { consumed, DLQ, envelope as stored, setUp } from '../unit/router/delivery';
 import { anyJson, anyText, anyValue, hostileName, mutantsOf, runs } from './arbitraries';
+import { noTracing } from '../../lib/telemetry/tracing';
 
 const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
 const directory = new AgentDirectory();
@@ -77,7 +78,16 @@ describe('a message on its way up', () => {
     const events = new RoutingEvents(metrics, log);
     const declare = { declareAgent: nothing, declareFailures: nothing };
     const limits = { maxBytes: 1_000_000, failures: new FailureLimit(1_000_000, metrics, log) };
-    return { directory, publisher: publisher.asPublisher, ...declare, ...limits, confirmTimeoutMs: 1000, events, log };
+    return {
+      directory,
+      publisher: publisher.asPublisher,
+      ...declare,
+      ...limits,
+      confirmTimeoutMs: 1000,
+      tracing: noTracing,
+      events,
+      log,
+    };
   }
 
   function isRecord(body: unknown): boolean {

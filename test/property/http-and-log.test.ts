@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
+import { ServiceBroker } from 'moleculer';
 import { messageOf } from '../../lib/errors';
 import { problemOf } from '../../lib/http/problem';
-import { logFormatter } from '../../lib/telemetry/log-format';
+import { loggerOptions } from '../../lib/telemetry/log-output';
 import { anyText, anyValue, hostileName, runs } from './arbitraries';
 
 const CANARY = 'mari.maasikas@example.ee';
@@ -45,7 +46,7 @@ describe('messageOf', () => {
   });
 });
 
-describe('the log formatter', () => {
+describe('the log', () => {
   /** What JSON cannot say, and what does not want to be looked at. */
   const unspeakable = fc.constantFrom<() => unknown>(
     () => 10n,
@@ -70,19 +71,23 @@ describe('the log formatter', () => {
   );
 
   it.each(['json', 'pretty'] as const)('(%s) prints whatever it is given, as texts', (format) => {
-    const formatted = logFormatter({ format, colors: false, level: 'trace' });
+    let printed: string[] = [];
+    const logger = loggerOptions({ format, colors: false, level: 'info' }, (line) => void printed.push(line));
+    const log = new ServiceBroker({ logger, nodeID: 'n' }).getLogger('m');
     fc.assert(
       fc.property(args, (values) => {
-        const texts = formatted('info', values, { nodeID: 'n', mod: 'm' });
-        return texts.every((text) => typeof text === 'string') && (format === 'pretty' || isLine(texts));
+        printed = [];
+        log.info(...values);
+        return printed.every((text) => typeof text === 'string') && (format === 'pretty' || isLine(printed));
       }),
       runs(15_000),
     );
   });
 
-  /** One line of JSON: no value can end it and begin another. */
-  function isLine(texts: string[]): boolean {
-    const [text, ...more] = texts as [string, ...string[]];
-    return more.length === 0 && !/[\r\n]/.test(text) && typeof JSON.parse(text) === 'object';
+  /** One line of JSON that is what it says it is: no value can end it, begin another, or pass for its level. */
+  function isLine([text, ...more]: string[]): boolean {
+    if (text === undefined || more.length > 0 || !/^[^\r\n]+\n$/.test(text)) return false;
+    const entry = JSON.parse(text) as Record<string, unknown>;
+    return entry.level === 'info' && entry.node === 'n' && entry.module === 'm' && typeof entry.message === 'string';
   }
 });

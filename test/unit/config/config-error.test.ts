@@ -64,6 +64,7 @@ describe('the secrets', () => {
     expect(new Set(secrets)).toEqual(
       new Set([
         'RABBITMQ_DEFAULT_PASS',
+        'OTEL_EXPORTER_OTLP_HEADERS',
         'CENTOPS_CONFIGURATION_API_KEY',
         'CENTOPS_CONFIGURATION_API_SECRET',
         'AGENT_PRIVATE_KEY',

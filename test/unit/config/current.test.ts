@@ -35,7 +35,7 @@ describe('the configuration of this process', () => {
 
   it.each(getters)('%s refuses an environment that is wrong', (getter) => {
     withEnv({ ...everything, LOGGER_FORMAT: 'xml' }, (config) => {
-      expect(() => config[getter]()).toThrow('LOGGER_FORMAT: wants pretty or json, got "xml"');
+      expect(() => config[getter]()).toThrow('LOGGER_FORMAT: wants auto or pretty or json, got "xml"');
     });
   });
 });

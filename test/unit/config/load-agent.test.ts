@@ -9,7 +9,8 @@ describe('the configuration of an agent', () => {
   it('applies every default', () => {
     expect(loadAgentConfig(agentEnv(privateKey))).toStrictEqual({
       environment: 'development',
-      logger: { colors: true, level: 'info', format: 'pretty' },
+      logger: { colors: true, level: 'info', format: 'auto' },
+      tracing: undefined,
       port: 8077,
       metricsPort: undefined,
       dataDir: path.resolve('data/agent'),
@@ -51,8 +52,21 @@ describe('the configuration of an agent', () => {
       AGENT_PRIVATE_KEY_PREVIOUS: privateKey,
       AGENT_DATA_DIR: '/var/lib/agent/../dmr',
       MESSAGE_BINDING: 'require',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.test/otlp/?x=1',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%20b',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '107',
+      OTEL_BSP_SCHEDULE_DELAY: '108',
+      OTEL_TRACES_SAMPLER_ARG: '0.5',
     });
     expect(loadAgentConfig(env)).toMatchObject({
+      tracing: {
+        url: 'https://collector.test/otlp/v1/traces?x=1',
+        headers: { 'api-key': 'a b' },
+        timeoutMs: 107,
+        intervalMs: 108,
+        ratio: 0.5,
+        serviceName: 'dmr-agent',
+      },
       port: 0,
       metricsPort: 98,
       agentId: AGENT_B,

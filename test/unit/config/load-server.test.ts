@@ -3,7 +3,8 @@ import { serverEnv, type Env } from './environments';
 
 const DEFAULTS = {
   environment: 'development',
-  logger: { colors: true, level: 'info', format: 'pretty' },
+  logger: { colors: true, level: 'info', format: 'auto' },
+  tracing: undefined,
   port: 8075,
   metricsPort: undefined,
   socket: {
@@ -48,6 +49,8 @@ const OTHERS: Env = {
   LOGGER_COLORS: 'false',
   LOGGER_LOG_LEVELS: 'error',
   LOGGER_FORMAT: 'json',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:4318',
+  OTEL_SERVICE_NAME: 'node-1',
   WEB_SOCKET_NAMESPACE: '/v2/other',
   WEB_SOCKET_MAX_DISCONNECTION_DURATION: '101',
   AGENT_TOKEN_MAX_AGE: '102',
@@ -115,6 +118,14 @@ describe('the configuration of a server', () => {
     expect(loadServerConfig(OTHERS)).toStrictEqual({
       environment: 'production',
       logger: { colors: false, level: 'error', format: 'json' },
+      tracing: {
+        url: 'http://collector.test:4318/v1/traces',
+        headers: {},
+        timeoutMs: 10_000,
+        intervalMs: 5000,
+        ratio: 1,
+        serviceName: 'node-1',
+      },
       port: 0,
       metricsPort: 98,
       socket: {

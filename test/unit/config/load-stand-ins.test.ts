@@ -2,7 +2,7 @@ import { loadCentOpsStandInConfig, loadChatbotStandInConfig } from '../../../lib
 import { AGENT_A, AGENT_B, centOpsEnv, chatbotEnv, rsaPair } from './environments';
 
 const { publicKey, privateKey } = rsaPair();
-const NODE = { environment: 'development', logger: { colors: true, level: 'info', format: 'pretty' } };
+const NODE = { environment: 'development', logger: { colors: true, level: 'info', format: 'auto' } };
 
 describe('the configuration of the stand-in of CentOps', () => {
   it('applies every default and keeps the order of the agents', () => {

@@ -13,7 +13,9 @@ function parse(role: VariableRole, name: string, text: string): unknown {
   return variable.rule.parse(text);
 }
 
-const NUMBERS: [VariableRole, string, number, number][] = [
+type Range = [VariableRole, string, number, number];
+
+const NUMBERS: Range[] = [
   ['server', 'PORT', 0, 65535],
   ['server', 'METRICS_PORT', 0, 65535],
   ['server', 'WEB_SOCKET_MAX_DISCONNECTION_DURATION', 0, TIMER],
@@ -54,6 +56,10 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['agent', 'OUTGOING_MESSAGE_RETRY_MS', 0, TIMER],
   ['agent', 'DUPLICATE_WINDOW_MS', 1, TIMER],
   ['agent', 'KEY_OVERLAP_MS', 0, TIMER],
+  ...(['server', 'agent'] as const).flatMap((role): Range[] => [
+    [role, 'OTEL_EXPORTER_OTLP_TIMEOUT', 1, TIMER],
+    [role, 'OTEL_BSP_SCHEDULE_DELAY', 1, TIMER],
+  ]),
   ['centops', 'PORT', 0, 65535],
   ['chatbot', 'PORT', 0, 65535],
 ];
@@ -118,6 +124,7 @@ const CASES: Case[] = [
       takes: [
         ['json', 'json'],
         ['pretty', 'pretty'],
+        ['auto', 'auto'],
       ],
       refuses: ['text', 'json,pretty'],
     },
@@ -212,6 +219,35 @@ const CASES: Case[] = [
       ],
       refuses: ['off', 'required'],
     },
+  ],
+  [
+    'agent',
+    'OTEL_TRACES_SAMPLER_ARG',
+    {
+      takes: [
+        ['0', 0],
+        ['0.25', 0.25],
+        ['1', 1],
+      ],
+      refuses: ['1.1', '-0.1', '.5', '50%', '1e-3'],
+    },
+  ],
+  [
+    'server',
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    {
+      takes: [
+        ['api-key=abc', { 'api-key': 'abc' }],
+        ['Authorization=Basic%20YTpi, x=1', { Authorization: 'Basic YTpi', x: '1' }],
+        ['x=a=b,y=', { x: 'a=b', y: '' }],
+      ],
+      refuses: ['api-key', 'a b=c', '=x', 'x=1,', 'x=%zz', 'x=%0d%0aevil:1', 'x=\u00e4'],
+    },
+  ],
+  [
+    'agent',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    { takes: [['http://a:4318', 'http://a:4318']], refuses: ['a:4318', 'grpc://a', 'https://user:secret@a'] },
   ],
   [
     'chatbot',

@@ -10,6 +10,7 @@ import { type Chatbot, type ChatbotRequest, startChatbot } from '../../helpers/c
 import { eventually } from '../../helpers/eventually';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 const ID = '4f0e8c1a-3b52-4c7e-9d11-6a5b8f2d7c01';
 const REPEATED = 'true';
@@ -32,6 +33,7 @@ beforeEach(async () => {
     gate: new ChatbotGate(),
     stopping: stop.signal,
     metrics: countingMetrics().metrics,
+    tracing: noTracing,
     log,
   };
 });

@@ -5,6 +5,7 @@ import { DuplicateWindow } from '../../../lib/inbox/duplicate-window';
 import type { ReceiveContext } from '../../../lib/inbox/receive';
 import type { AgentStore } from '../../../lib/store/agent-store';
 import { Turns } from '../../../lib/turns';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 type Given = Pick<ReceiveContext, 'config' | 'directory' | 'metrics' | 'log' | 'stopping'>;
 
@@ -12,6 +13,7 @@ type Given = Pick<ReceiveContext, 'config' | 'directory' | 'metrics' | 'log' | '
 export function receiveContext(store: AgentStore, privateKeyPem: string, given: Given): ReceiveContext {
   return {
     ...given,
+    tracing: noTracing,
     keys: new KeyRing(privateKeyPem),
     seen: new DuplicateWindow(store, 60_000, given.log),
     underWay: new Map(),

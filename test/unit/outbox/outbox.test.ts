@@ -9,6 +9,7 @@ import { AgentStore } from '../../../lib/store/agent-store';
 import { eventually } from '../../helpers/eventually';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 const FAST = { everyMs: 2 };
 const OK: ServerAck = { status: 'ok' };
@@ -45,7 +46,7 @@ function begin(change: Partial<OutboxContext> = {}): Outbox {
     transmitted.push(envelope.id);
     return answer(envelope);
   };
-  const limits = { maxMessages: 100, maxAgeMs: 60_000 };
+  const limits = { maxMessages: 100, maxAgeMs: 60_000, tracing: noTracing };
   const begun = new Outbox({ store, sent, transmit, uplink, ...limits, metrics: counting.metrics, log, ...change });
   begun.start();
   return begun;

@@ -49,7 +49,7 @@ describe('a message that is posted', () => {
   it('is sent and answered with 200', async () => {
     const posted = message();
     await expect(posts.post(posted, false)).resolves.toEqual({ status: 200, state: 'sent' });
-    expect(sendNow).toHaveBeenCalledWith(posted);
+    expect(sendNow).toHaveBeenCalledWith(posted, undefined);
   });
 
   it('is stored and answered with 202 when the chatbot prefers that', async () => {

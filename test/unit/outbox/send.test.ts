@@ -13,6 +13,7 @@ import type { ServerAck } from '../../../lib/protocol/events';
 import { openDeployed } from '../../helpers/deployed-agent';
 import { type AgentIdentity, makeIdentity, toAgentRecord } from '../../helpers/keys';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 const SECRET = 'Mari Maasikas';
 
@@ -40,6 +41,7 @@ beforeEach(() => {
     },
     uplink: new Gate(),
     metrics: counting.metrics,
+    tracing: noTracing,
     log,
   };
   context.uplink.letThrough();

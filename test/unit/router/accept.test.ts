@@ -8,6 +8,7 @@ import { judgeEnvelope } from '../../helpers/deployed-server';
 import vectors from '../../vectors/envelope.json';
 import type { EnvelopeVectors } from '../../vectors/envelope-cases';
 import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 interface Stored {
   receivedAt: string;
@@ -47,6 +48,7 @@ beforeEach(() => {
     confirmTimeoutMs: 5000,
     maxBytes: 100_000,
     failures: new FailureLimit(10, counting.metrics, log),
+    tracing: noTracing,
     events: new RoutingEvents(counting.metrics, log),
     log,
   };
@@ -60,6 +62,27 @@ function failures(): FailureRecord[] {
 }
 
 const BROKER_GONE = new RetryableError('BROKER_UNAVAILABLE', 'RabbitMQ did not confirm; send it again');
+
+describe('the context of a trace', () => {
+  const [{ message } = { message: {} }] = all.filter(({ ack }) => ack.status === 'ok');
+  const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1' };
+
+  it('is stored with the message, and beside it', async () => {
+    expect(await acceptMessage({ ...(message as object), ...trace })).toEqual({ status: 'ok' });
+    expect(publisher.attempts).toMatchObject([{ headers: trace }]);
+    expect(publisher.bodies()).toMatchObject([trace]);
+  });
+
+  it.each([{ traceparent: 'c4n4ry' }, { traceparent: { a: 1 }, tracestate: 'a=1' }, { tracestate: 'a=1' }])(
+    'is left out when it is %j, which is no error',
+    async (odd) => {
+      expect(await acceptMessage({ ...(message as object), ...odd })).toEqual({ status: 'ok' });
+      expect(publisher.attempts[0]?.headers).toBeUndefined();
+      expect(publisher.bodies()[0]).not.toHaveProperty('traceparent');
+      expect(publisher.bodies()[0]).not.toHaveProperty('tracestate');
+    },
+  );
+});
 
 describe('envelope.json', () => {
   it.each(all.map((vector) => [vector.name, vector] as const))('%s', async (_name, { message, ack, errorTypes }) => {

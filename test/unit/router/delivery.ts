@@ -5,6 +5,7 @@ import { deliver, type DeliverContext } from '../../../lib/router/deliver';
 import { Suspects } from '../../../lib/router/suspects';
 import { RoutingEvents } from '../../../lib/telemetry/routing-events';
 import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 
 export const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
 export const DLQ = `${AGENT}.dlq`;
@@ -63,6 +64,7 @@ export function setUp() {
     declare: jest.fn(() => Promise.resolve()),
     delivery,
     suspects: new Suspects(delivery.ackTimeoutMs),
+    tracing: noTracing,
     events: new RoutingEvents(metrics, log),
     log,
   };
