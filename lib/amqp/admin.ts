@@ -1,4 +1,4 @@
-import type { Channel } from 'amqplib';
+import type { Channel, GetMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
@@ -39,15 +39,31 @@ export async function declareQueue(connection: AmqpConnection, queue: QueueDefin
   }
 }
 
-/** Messages ready in a queue; undefined when there is no such queue. */
-export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
+export interface QueueLook {
+  /** Messages that wait for a consumer; those that one holds are not among them. */
+  ready: number;
+  consumers: number;
+}
+
+/** A look that changes nothing; undefined when there is no such queue. */
+export async function lookAtQueue(connection: AmqpConnection, queue: string): Promise<QueueLook | undefined> {
   try {
-    const { messageCount } = await withChannel(connection, (channel) => channel.checkQueue(queue));
-    return messageCount;
+    const { messageCount, consumerCount } = await withChannel(connection, (channel) => channel.checkQueue(queue));
+    return { ready: messageCount, consumers: consumerCount };
   } catch (error) {
     if (replyCode(error) === 404) return undefined;
     throw error;
   }
+}
+
+/** Messages ready in a queue; undefined when there is no such queue. */
+export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
+  return (await lookAtQueue(connection, queue))?.ready;
+}
+
+/** The first message of a queue, which goes back into its place with the channel; counts as one delivery of it. */
+export async function headOf(connection: AmqpConnection, queue: string): Promise<GetMessage | undefined> {
+  return (await withChannel(connection, (channel) => channel.get(queue))) || undefined;
 }
 
 /** What became of a queue that was to be deleted. */

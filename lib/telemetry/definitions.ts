@@ -48,7 +48,7 @@ export const serverMetrics: Definitions = {
   dmr_messages_dead_lettered_total: counter('Messages put into a dead-letter queue by this node', 'reason'),
   dmr_validation_failures_total: counter('Messages put into validation-failures', 'type'),
   dmr_validation_failures_dropped_total: counter('Refused messages not kept, beyond VALIDATION_FAILURES_RATE_LIMIT'),
-  dmr_dlq_messages: gauge('Messages ready in all dead-letter queues'),
+  dmr_dlq_messages: gauge('Messages ready in the dead-letter queue of an agent', 'agent'),
   dmr_validation_failures_messages: gauge('Messages ready in validation-failures'),
   dmr_queues_as_is: gauge('Queues that exist with other arguments than ours and are used as they are'),
   dmr_broker_connected: gauge('1 while the broker takes and gives messages, else 0'),

@@ -28,6 +28,11 @@ export class Metrics {
     this.record(name, 'set', labels, value);
   }
 
+  /** All that a gauge has to say. */
+  replace(name: string, values: Iterable<readonly [Labels, number]>): void {
+    for (const [labels, value] of values) this.record(name, 'set', labels, value);
+  }
+
   /** A duration, in seconds. */
   observe(name: string, seconds: number, labels?: Labels): void {
     this.record(name, 'observe', labels, seconds);
