@@ -101,7 +101,7 @@ describe('an agent that keeps silent', () => {
         queue: DLQ,
         body: message.content,
         messageId: envelope.id,
-        headers: { 'x-dmr-reason': 'NO_ACK', 'x-dmr-tries': 3 },
+        headers: { 'x-dmr-reason': 'NO_ACK', 'x-dmr-tries': 3, 'x-dmr-dead-at': expect.any(String) as string },
       },
     ]);
   });

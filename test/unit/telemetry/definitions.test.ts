@@ -12,7 +12,7 @@ describe('the metrics', () => {
   });
 
   it.each(all)('%s has no label that a peer could fill', (_name, { labelNames = [] }) => {
-    const bounded = ['event', 'namespace', 'reason', 'type', 'method', 'route', 'status'];
+    const bounded = ['agent', 'event', 'namespace', 'reason', 'type', 'method', 'route', 'status'];
     expect(bounded).toEqual(expect.arrayContaining(labelNames));
   });
 
