@@ -1,4 +1,4 @@
-import type { Channel, GetMessage } from 'amqplib';
+import type { Channel } from 'amqplib';
 import { messageOf } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
@@ -59,11 +59,6 @@ export async function lookAtQueue(connection: AmqpConnection, queue: string): Pr
 /** Messages ready in a queue; undefined when there is no such queue. */
 export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
   return (await lookAtQueue(connection, queue))?.ready;
-}
-
-/** The first message of a queue, which goes back into its place with the channel; counts as one delivery of it. */
-export async function headOf(connection: AmqpConnection, queue: string): Promise<GetMessage | undefined> {
-  return (await withChannel(connection, (channel) => channel.get(queue))) || undefined;
 }
 
 /** What became of a queue that was to be deleted. */

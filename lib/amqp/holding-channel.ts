@@ -12,6 +12,7 @@ export class HoldingChannel {
   private readonly arrived: ConsumeMessage[] = [];
   private wake: (() => void) | undefined;
   private lost: Error | undefined;
+  private tag: string | undefined;
   /** Messages looked at that will go back. */
   held = 0;
   /** Messages that may still leave the queue. */
@@ -32,7 +33,8 @@ export class HoldingChannel {
     const channel = await connection.channel((model) => model.createChannel());
     const holding = new HoldingChannel(channel, prefetch);
     await channel.prefetch(prefetch);
-    await channel.consume(queue, (message) => holding.take(queue, message));
+    const { consumerTag } = await channel.consume(queue, (message) => holding.take(queue, message));
+    holding.tag = consumerTag;
     return holding;
   }
 
@@ -55,6 +57,11 @@ export class HoldingChannel {
     this.pending -= 1;
     if (taken && !this.lost) this.channel.ack(message);
     else this.held += 1;
+  }
+
+  /** Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. */
+  async cancel(): Promise<void> {
+    if (this.tag !== undefined && !this.lost) await this.channel.cancel(this.tag);
   }
 
   /** What has arrived and nobody has asked for. */

@@ -11,6 +11,8 @@ const HELD_PER_CHANNEL = 250;
 /** A connection has 2,047 channels; the rest is for its other work. */
 const MAX_CHANNELS = 1200;
 const IDLE_MS = 500;
+/** For the rest of what was given back before, beyond the deadline. */
+const GO_ON_MS = 20_000;
 const RETURN_LIMIT_MS = 2000;
 const RETURN_LOOK_MS = 5;
 
@@ -51,9 +53,8 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
   if (depth === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
   if (depth === 0) return { total: 0, looked: 0, complete: true };
   return withQueueLock(connection, queue, async () => {
-    const scan = new Scan(connection, queue, options);
     const total = (await queueDepth(connection, queue)) ?? 0;
-    const looked = await scan.run(Math.min(total, options.limit ?? Infinity));
+    const looked = await new Scan(connection, queue, total, options).run();
     return { total, looked, complete: looked >= total };
   });
 }
@@ -61,6 +62,11 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
 class Scan {
   private ended = false;
   private looked = 0;
+  /** Messages that came, looked at or not. */
+  private passed = 0;
+  /** The last one had been given back before. */
+  private amongReturned = false;
+  private readonly wanted: number;
   private readonly deadline: number;
   private readonly channels: HoldingChannel[] = [];
   private readonly takings = new Set<Promise<unknown>>();
@@ -68,15 +74,21 @@ class Scan {
   constructor(
     private readonly connection: AmqpConnection,
     private readonly queue: string,
+    private readonly total: number,
     private readonly options: ScanOptions,
   ) {
+    this.wanted = Math.min(total, options.limit ?? Infinity);
     this.deadline = Date.now() + options.timeoutMs;
   }
 
-  async run(wanted: number): Promise<number> {
+  async run(): Promise<number> {
     try {
-      while (this.looked < wanted && !this.over()) await this.through(await this.open(wanted), wanted);
-      for (const message of this.channels.at(-1)?.unread() ?? []) this.leave(message, this.channels.at(-1));
+      while (this.looksOn() || this.mustGoOn()) {
+        const channel = await this.open();
+        await this.through(channel);
+        await channel.cancel();
+        for (const message of channel.unread()) this.pass(message, channel);
+      }
     } finally {
       await Promise.all(this.takings);
       await this.giveBack();
@@ -84,32 +96,46 @@ class Scan {
     return this.looked;
   }
 
-  private over(): boolean {
-    return this.ended || Date.now() >= this.deadline;
+  private looksOn(): boolean {
+    const isRoom = this.channels.length < MAX_CHANNELS;
+    return isRoom && !this.ended && this.looked < this.wanted && Date.now() < this.deadline;
   }
 
-  private async open(wanted: number): Promise<HoldingChannel> {
-    const prefetch = Math.min(HELD_PER_CHANNEL, wanted - this.looked);
-    const channel = await HoldingChannel.open(this.connection, this.queue, prefetch);
+  /**
+   * What was given back before lies in front of everything else, and what is given back now comes behind it: who takes a
+   * part of it puts that behind the rest. So all of it is taken.
+   */
+  private mustGoOn(): boolean {
+    const isRoom = this.channels.length < MAX_CHANNELS;
+    return isRoom && this.amongReturned && this.passed < this.total && Date.now() < this.deadline + GO_ON_MS;
+  }
+
+  private async open(): Promise<HoldingChannel> {
+    const prefetch = Math.min(HELD_PER_CHANNEL, (this.looksOn() ? this.wanted : this.total) - this.passed);
+    const channel = await HoldingChannel.open(this.connection, this.queue, Math.max(1, prefetch));
     this.channels.push(channel);
     return channel;
   }
 
   /** Looks at messages until this channel holds all that it can. */
-  private async through(channel: HoldingChannel, wanted: number): Promise<void> {
-    while (this.looked < wanted && !channel.full && !this.over()) {
+  private async through(channel: HoldingChannel): Promise<void> {
+    while (!channel.full && (this.looksOn() || this.mustGoOn())) {
       const message = await channel.next(IDLE_MS);
-      if (message) await this.decide(channel, message);
-      else if (channel.pending === 0 && !(await queueDepth(this.connection, this.queue))) this.ended = true;
+      if (message && this.looksOn()) await this.decide(channel, message);
+      else if (message) this.pass(message, channel);
+      else if (channel.pending === 0 && !(await queueDepth(this.connection, this.queue))) {
+        this.ended = true;
+        this.amongReturned = false;
+      }
     }
-    if (this.channels.length >= MAX_CHANNELS) this.ended = true;
   }
 
   private async decide(channel: HoldingChannel, message: ConsumeMessage): Promise<void> {
     this.looked += 1;
     const verdict = await this.options.look(message);
     if (verdict === 'end') this.ended = true;
-    if (typeof verdict === 'string') return this.leave(message, channel);
+    if (typeof verdict === 'string') return this.pass(message, channel);
+    this.note(message);
     const renewed = async () => (await this.options.renew(message)) ?? false;
     this.settle(
       message,
@@ -118,10 +144,17 @@ class Scan {
     );
   }
 
-  private leave(message: ConsumeMessage, channel: HoldingChannel | undefined): void {
+  /** Leaves a message where it is. */
+  private pass(message: ConsumeMessage, channel: HoldingChannel): void {
+    this.note(message);
     const renewed = this.options.renew(message);
-    if (renewed && channel) this.settle(message, channel, renewed);
-    else if (channel) channel.held += 1;
+    if (renewed) this.settle(message, channel, renewed);
+    else channel.held += 1;
+  }
+
+  private note({ fields }: ConsumeMessage): void {
+    this.passed += 1;
+    this.amongReturned = fields.redelivered;
   }
 
   private settle(message: ConsumeMessage, channel: HoldingChannel, taking: Promise<boolean>): void {

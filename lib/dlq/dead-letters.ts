@@ -1,8 +1,6 @@
-import type { ConsumeMessage, GetMessage } from 'amqplib';
-import { headOf } from '../amqp/admin';
+import type { ConsumeMessage } from 'amqplib';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
-import { withQueueLock } from '../amqp/queue-lock';
 import { scanQueue, type Scanned } from '../amqp/scan';
 import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
@@ -69,9 +67,9 @@ export class DeadLetters {
     return shown;
   }
 
-  /** The message at the head, which stays there; counts as one delivery of it. Throws RetryableError QUEUE_BUSY. */
-  head(queue: string): Promise<GetMessage | undefined> {
-    return withQueueLock(this.connection, queue, () => headOf(this.connection, queue));
+  /** The message at the head of any queue, which stays there; counts as one delivery of it. Throws as `scanQueue`. */
+  async head(queue: string): Promise<ConsumeMessage | undefined> {
+    return (await this.peek(queue, 1, (message) => message))[0];
   }
 
   /** The first message with this id; `complete` says whether the whole queue was looked at in vain. */

@@ -95,7 +95,7 @@ export class QueueWatch {
 
   private async look({ queue, kind }: QueueRow): Promise<void> {
     try {
-      const head = await (kind === 'agent' ? this.router.head(queue) : this.router.deadLetters.head(queue));
+      const head = await this.router.deadLetters.head(queue);
       const since = head && (kind === 'agent' ? receivedAtOf(head) : timeOfLetter(head));
       this.heads.looked(queue, head && { id: idOfMessage(head), since });
     } catch {

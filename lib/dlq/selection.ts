@@ -16,7 +16,7 @@ export interface SelectionParams {
 export interface Selection {
   /** For a log line. */
   by: 'ids' | 'reason' | 'time' | 'all';
-  matches(message: Message): boolean;
+  matches: (message: Message) => boolean;
 }
 
 /** Throws FinalError SELECTION_MISSING, SELECTION_AMBIGUOUS or SELECTION_INVALID. */

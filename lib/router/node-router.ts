@@ -1,9 +1,8 @@
 import { EventEmitter } from 'node:events';
-import type { GetMessage } from 'amqplib';
 import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
 import { mergeSnapshots } from '../agents/merge';
-import { declareQueue, deleteEmptyQueue, headOf, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
+import { declareQueue, deleteEmptyQueue, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
 import { Publisher } from '../amqp/publisher';
@@ -154,11 +153,6 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   /** Ready messages and consumers of a queue by name; undefined when it does not exist. */
   look(queue: string): Promise<QueueLook | undefined> {
     return lookAtQueue(this.admin, queue);
-  }
-
-  /** The first message of a queue as it stands there, see `headOf`. */
-  head(queue: string): Promise<GetMessage | undefined> {
-    return headOf(this.admin, queue);
   }
 
   /** Whether the queue was found with other arguments than ours, which cannot be changed. */

@@ -117,7 +117,7 @@ describe('where a message is', () => {
 
   it('it was refused, or rejected by its recipient', async () => {
     const refused = randomUUID();
-    await sender.send(randomUUID(), { text: CANARY }, { id: refused });
+    await sender.send(police.id, { text: CANARY }, { id: refused, recipientId: randomUUID() });
     await eventually(async () => expect(await where(refused)).toMatchObject({ state: 'refused', senderId: tax.id }));
     expect((await where(refused)).history).toMatchObject([{ event: 'refused', reason: 'INVALID_RECIPIENT_ID' }]);
     const agent = await login();
