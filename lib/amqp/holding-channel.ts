@@ -2,6 +2,9 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { FinalError, RetryableError } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
+import { within } from './within';
+
+const CANCEL_TIMEOUT_MS = 5000;
 
 /**
  * Messages of a queue, taken by one consumer and held until this is closed, which puts those that were not taken out
@@ -61,7 +64,9 @@ export class HoldingChannel {
 
   /** Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. */
   async cancel(): Promise<void> {
-    if (this.tag !== undefined && !this.lost) await this.channel.cancel(this.tag);
+    const { tag } = this;
+    if (tag === undefined || this.lost) return;
+    await within((async () => this.channel.cancel(tag))(), CANCEL_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
   }
 
   /** What has arrived and nobody has asked for. */
