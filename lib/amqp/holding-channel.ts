@@ -62,11 +62,20 @@ export class HoldingChannel {
     else this.held += 1;
   }
 
-  /** Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. */
+  /**
+   * Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. All acks
+   * from before it count: RabbitMQ keeps acks to a quorum queue back while 32 commands wait for the queue, and forgets
+   * them with the channel (rabbit_fifo_client). A cancellation is answered by the queue itself, behind what it was sent
+   * before; with the next answers of the channel what was kept back has been sent as well.
+   */
   async cancel(): Promise<void> {
-    const { tag } = this;
+    const { tag, channel } = this;
     if (tag === undefined || this.lost) return;
-    await within((async () => this.channel.cancel(tag))(), CANCEL_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
+    const cancelling = async () => {
+      await channel.cancel(tag);
+      for (let answers = 0; answers < 3; answers++) await channel.prefetch(this.prefetch);
+    };
+    await within(cancelling(), CANCEL_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
   }
 
   /** What has arrived and nobody has asked for. */

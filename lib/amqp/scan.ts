@@ -86,6 +86,7 @@ class Scan {
       while (this.looksOn() || this.mustGoOn()) {
         const channel = await this.open();
         await this.through(channel);
+        await Promise.all(this.takings); // their acks come before the cancellation, see there
         await channel.cancel();
         for (const message of channel.unread()) this.pass(message, channel);
       }

@@ -13,8 +13,9 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { ServerAck } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
-import { RoutingEvents } from '../telemetry/routing-events';
+import type { RoutingEvents } from '../telemetry/routing-events';
 import { Trail } from '../telemetry/trail';
+import { TrailedEvents } from '../telemetry/trailed-events';
 import { mapParallel } from '../parallel';
 import { accept } from './accept';
 import { AgentConsumers } from './agent-consumers';
@@ -69,7 +70,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     this.admin = connection('admin');
     this.publisher = new Publisher(this.publishing, log);
     this.trail = new Trail(config.trailSize);
-    this.events = new RoutingEvents(metrics, log, this.trail);
+    this.events = new TrailedEvents(metrics, log, this.trail);
     this.deadLetters = new DeadLetters(this.admin, this.publisher, config.ttl, log);
     this.failures = new FailureLimit(config.limits.failuresPerSecond, metrics, log);
   }

@@ -1,7 +1,6 @@
 import type { Log } from '../log';
 import type { ErrorType, ProtocolError } from '../protocol/events';
 import type { Metrics } from './metrics';
-import type { Trail } from './trail';
 
 /** The ids of a message: all that logs and metrics ever say of it. */
 export interface MessageIds {
@@ -26,12 +25,10 @@ export class RoutingEvents {
   constructor(
     private readonly metrics: Metrics,
     private readonly log: Log,
-    private readonly trail?: Trail,
   ) {}
 
   accepted(message: MessageIds): void {
     this.metrics.inc('dmr_messages_accepted_total');
-    this.trail?.note(message.id, { event: 'accepted' }, message);
     this.log.debug('message accepted', { event: 'accepted', ...ids(message) });
   }
 
@@ -39,14 +36,11 @@ export class RoutingEvents {
   refused(senderId: string, errors: ProtocolError[], id: string, isTold = true): void {
     const type = errors[0]?.type ?? 'UNKNOWN';
     this.metrics.inc('dmr_messages_refused_total', { reason: type });
-    if (!isTold) return;
-    this.trail?.note(id, { event: 'refused', reason: typesOf(errors).join(' ') }, { senderId });
-    this.log.warn('message refused', { event: 'refused', messageId: id, senderId, types: typesOf(errors) });
+    if (isTold) this.log.warn('message refused', { event: 'refused', messageId: id, senderId, types: typesOf(errors) });
   }
 
   unavailable(message: MessageIds, code: string): void {
     this.metrics.inc('dmr_messages_refused_total', { reason: code });
-    this.trail?.note(message.id, { event: 'unavailable', reason: code }, message);
     this.log.warn('message not accepted, the sender must repeat it', { event: 'unavailable', ...ids(message), code });
   }
 
@@ -56,24 +50,20 @@ export class RoutingEvents {
 
   sent(message: MessageIds, attempt: number, reason: FailureReason | undefined): void {
     if (reason) this.metrics.inc('dmr_messages_retried_total', { reason });
-    this.trail?.note(message.id, { event: 'sent', tries: attempt, reason }, message);
     this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt });
   }
 
   delivered(message: MessageIds, attempt: number): void {
     this.metrics.inc('dmr_messages_delivered_total');
-    this.trail?.note(message.id, { event: 'delivered', tries: attempt }, message);
     this.log.debug('message delivered', { event: 'delivered', ...ids(message), attempt });
   }
 
   rejected(message: MessageIds, errors: ProtocolError[]): void {
-    this.trail?.note(message.id, { event: 'rejected', reason: typesOf(errors).join(' ') }, message);
     this.log.warn('recipient rejected the message', { event: 'rejected', ...ids(message), types: typesOf(errors) });
   }
 
   deadLettered(queue: string, id: string, reason: FailureReason, tries: number): void {
     this.metrics.inc('dmr_messages_dead_lettered_total', { reason });
-    this.trail?.note(id, { event: 'dead-lettered', reason, tries });
     this.log.warn('message dead-lettered', { event: 'dead-lettered', messageId: id, queue, reason, tries });
   }
 }

@@ -104,6 +104,15 @@ describe('what an operator does with dead letters', () => {
     agent.close();
   });
 
+  it('is done when it says so: what it took does not come back', async () => {
+    for (let time = 0; time < 5; time++) {
+      const dead = letters(700);
+      await queues.putAll(DLQ, dead);
+      expect(await (time % 2 ? purge : replay)({ all: true })).toMatchObject({ matched: 700, left: 0 });
+      expect(await queues.drain(DLQ)).toEqual([]);
+    }
+  });
+
   it('leaves what does not match in its place, however much there is', async () => {
     const dead = letters(1200, (index) => ({ reason: index % 3 === 0 ? 'BAD_ACK' : 'NO_ACK' }));
     await queues.putAll(DLQ, dead);
