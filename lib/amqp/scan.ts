@@ -163,13 +163,12 @@ class Scan {
     this.takings.add(settled);
   }
 
-  /** What was nearest to the head goes back first, and is there before the next follows. */
+  /** What was nearest to the head goes back first, and is there before the next follows, or anybody else looks. */
   private async giveBack(): Promise<void> {
-    for (const [index, channel] of this.channels.entries()) {
-      const isLast = index === this.channels.length - 1;
-      const expected = isLast ? 0 : ((await this.ready()) ?? 0) + channel.held;
+    for (const channel of this.channels) {
+      const expected = channel.held === 0 ? 0 : ((await this.ready()) ?? 0) + channel.held;
       await channel.close();
-      for (let waited = 0; waited < RETURN_LIMIT_MS && !isLast; waited += RETURN_LOOK_MS) {
+      for (let waited = 0; waited < RETURN_LIMIT_MS && expected > 0; waited += RETURN_LOOK_MS) {
         if (((await this.ready()) ?? expected) >= expected) break;
         await delay(RETURN_LOOK_MS);
       }

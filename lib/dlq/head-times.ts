@@ -31,11 +31,19 @@ export class HeadTimes {
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** Takes a count in; true when the head may be another one, and somebody must look. */
-  counted(queue: string, ready: number, ttlMs: number): boolean {
+  /**
+   * Takes a count in; true when the head may be another one, and somebody must look. `mayHide`: what seemed empty may only
+   * have been in somebody's hands.
+   */
+  counted(queue: string, ready: number, ttlMs: number, mayHide = false): boolean {
     const now = this.now();
     const before = this.known.get(queue);
-    const known: Known = { ready, countedAt: now, since: this.stillKnown(before, ready, ttlMs), seen: before?.seen };
+    const known: Known = {
+      ready,
+      countedAt: now,
+      since: this.stillKnown(before, ready, ttlMs, mayHide),
+      seen: before?.seen,
+    };
     this.known.set(queue, known);
     return ready > 0 && known.since === undefined && this.mayLook(known, ttlMs);
   }
@@ -66,9 +74,9 @@ export class HeadTimes {
     return known?.since === undefined ? undefined : Math.max(0, this.now() - known.since) / 1000;
   }
 
-  private stillKnown(before: Known | undefined, ready: number, ttlMs: number): number | undefined {
+  private stillKnown(before: Known | undefined, ready: number, ttlMs: number, mayHide: boolean): number | undefined {
     if (!before || ready < before.ready) return undefined;
-    if (before.ready === 0) return before.countedAt;
+    if (before.ready === 0) return mayHide ? undefined : before.countedAt;
     if (before.since === undefined || this.now() > before.since + ttlMs + SLACK_MS) return undefined;
     return before.since;
   }

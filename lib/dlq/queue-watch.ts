@@ -50,8 +50,8 @@ export class QueueWatch {
 
   /**
    * Adds who consumes what and how old it is. To be done by one node of the mesh: it may look at the head of a queue, at
-   * that of an agent's only while the agent is nowhere. Not exact is the age of what came into an empty queue, which is
-   * too high by the interval at the most, and of what follows a message that was taken out between two rounds.
+   * that of an agent's only while the agent is nowhere. Not exact is the age of what came into an agent's empty queue,
+   * too high by one interval at the most, and of what follows a message that was taken out between two rounds.
    */
   async complete(rows: QueueRow[], placed: ReadonlyMap<string, Placed>): Promise<void> {
     const unknown: QueueRow[] = [];
@@ -59,7 +59,7 @@ export class QueueWatch {
       const session = row.kind === 'agent' ? placed.get(row.agentId ?? '') : undefined;
       Object.assign(row, { node: session?.node ?? null, inFlight: session?.inFlight ?? null });
       if (session ?? row.consumers > 0) this.heads.consumed(row.queue);
-      else if (this.heads.counted(row.queue, row.messages, this.ttlOf(row))) unknown.push(row);
+      else if (this.heads.counted(row.queue, row.messages, this.ttlOf(row), row.kind !== 'agent')) unknown.push(row);
     }
     await mapParallel(unknown.slice(0, LOOKS_PER_ROUND), PARALLEL, (row) => this.look(row));
     for (const row of rows) row.oldestSeconds = this.ageOf(row, placed.get(row.agentId ?? ''));

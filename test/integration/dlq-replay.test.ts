@@ -212,7 +212,7 @@ describe('what an operator does with dead letters', () => {
     await queues.putAll(DLQ, [letter(0), letter(1, { reason: 'BAD_ACK' }), letter(2)]);
     const [row] = (await list({ reasons: true })).filter(({ queue }) => queue === DLQ);
     expect(row).toMatchObject({ agentId: police.id, messages: 3, reasons: { NO_ACK: 2, BAD_ACK: 1 } });
-    expect(row?.oldestSeconds).toEqual(expect.any(Number));
+    expect(row?.oldestSeconds).toBeGreaterThan(1000);
     expect((await list()).find(({ queue }) => queue === dlqName(tax.id))).toMatchObject({
       messages: 0,
       oldestSeconds: 0,

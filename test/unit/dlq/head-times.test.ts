@@ -42,6 +42,11 @@ describe('the age of the first message', () => {
     expect(looks).toBe(0);
   });
 
+  it('needs a look where what seemed empty may have been in hands', () => {
+    heads.counted('queue', 0, TTL, true);
+    expect(heads.counted('queue', 4, TTL, true)).toBe(true);
+  });
+
   it('is looked for again when something was taken out, and when the first one must have expired', () => {
     round(3, { id: 'a', since: now });
     expect(round(2, { id: 'b', since: now })).toBe(10);
