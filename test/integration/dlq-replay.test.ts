@@ -262,12 +262,12 @@ describe('what an operator does with dead letters', () => {
     await queues.declare(DLQ, { 'x-queue-type': 'quorum', 'x-message-ttl': 86_400_000, 'x-delivery-limit': 20 });
     await queues.putAll(DLQ, dead);
     for (let look = 0; look < 50; look++) await peek({ limit: 30 });
-    expect((await peek({ limit: 100 })).map(({ id, reason }) => [id, reason])).toEqual(
-      dead.map(({ id }) => [id, 'NO_ACK']),
-    );
+    const shown = await peek({ limit: 100 });
+    expect(idsOf(shown).sort()).toEqual(idsOf(dead).sort());
+    expect(new Set(shown.map(({ reason }) => reason))).toEqual(new Set(['NO_ACK']));
     await queues.remove(police.id);
     for (let time = 0; time < 30; time++) expect(await replay({ all: true })).toMatchObject({ replayed: 0 });
-    expect(new Set(idsOf(await queues.drain(DLQ)))).toEqual(new Set(idsOf(dead)));
+    expect(idsOf(await queues.drain(DLQ)).sort()).toEqual(idsOf(dead).sort());
     await first.broker.call('router.declare', { agentId: police.id });
   });
 });
