@@ -92,6 +92,7 @@ describe('the monitor of dead letters', () => {
   it('shows how old the first dead letter is, from before its start too, and looks at it once or twice for that', async () => {
     const dlq = dlqName(tax.id);
     await node.stop();
+    await queues.drain(dlq);
     const headers = { 'x-dmr-dead-at': new Date(Date.now() - 3_600_000).toISOString() };
     await queues.putAll(dlq, [
       { id: 'old', body: {}, headers },
