@@ -10,9 +10,9 @@ import {
   type NodeRole,
 } from './lib/config';
 import { agentBrokerOptions, meshBrokerOptions, standInBrokerOptions } from './lib/mesh/broker-options';
-import { routesCommand } from './lib/repl/routes-command';
+import { replCommands } from './lib/repl/commands';
 
-const repl = { replDelimiter: 'dmr $', replCommands: [routesCommand] };
+const repl = { replDelimiter: 'dmr $', replCommands };
 
 const byRole: Record<NodeRole, () => BrokerOptions> = {
   server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }),

@@ -6,6 +6,7 @@ import { defineMixin } from '../lib/define-service';
 import { addHealth, type HealthParts } from '../lib/mesh/health';
 import { tracingOf } from '../lib/mesh/tracing-hook';
 import { NodeRouter } from '../lib/router/node-router';
+import type { NodeMemory } from '../lib/router/whereabouts';
 import { metricsOf } from './metrics.mixin';
 
 const ASK_EVERY_MS = 1000;
@@ -65,6 +66,17 @@ async function release(broker: ServiceBroker): Promise<void> {
  */
 export function nodeRouterMixin(config: ServerConfig): Partial<ServiceSchema> {
   return defineMixin<NodeRouterService>({
+    actions: {
+      /** What this process remembers of a message, and whether it has it in hand. */
+      trail: {
+        visibility: 'public',
+        params: { id: { type: 'string', max: 64 } },
+        handler(this: NodeRouterService, { params: { id } }: Context<{ id: string }>): NodeMemory {
+          const { trail, inFlight } = this.nodeRouter;
+          return { trail: trail.of(id) ?? null, inFlightTo: inFlight.recipientOf(id) ?? null };
+        },
+      },
+    },
     events: {
       'agents.changed': {
         handler(this: NodeRouterService, ctx: Context<AgentSnapshot>) {

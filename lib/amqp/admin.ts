@@ -52,15 +52,26 @@ export async function declareQueue(connection: AmqpConnection, queue: QueueDefin
   }
 }
 
-/** Messages ready in a queue; undefined when there is no such queue. */
-export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
+export interface QueueLook {
+  /** Messages that wait for a consumer; those that one holds are not among them. */
+  ready: number;
+  consumers: number;
+}
+
+/** A look that changes nothing; undefined when there is no such queue. */
+export async function lookAtQueue(connection: AmqpConnection, queue: string): Promise<QueueLook | undefined> {
   try {
-    const { messageCount } = await ask(connection, (channel) => channel.checkQueue(queue));
-    return messageCount;
+    const { messageCount, consumerCount } = await ask(connection, (channel) => channel.checkQueue(queue));
+    return { ready: messageCount, consumers: consumerCount };
   } catch (error) {
     if (replyCode(error) === 404) return undefined;
     throw error;
   }
+}
+
+/** Messages ready in a queue; undefined when there is no such queue. */
+export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
+  return (await lookAtQueue(connection, queue))?.ready;
 }
 
 /** What became of a queue that was to be deleted. */

@@ -18,6 +18,7 @@ const NEXT_HOST_MS = 50;
  */
 export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: []; blocked: []; unblocked: [] }> {
   private model: ChannelModel | null = null;
+  private version: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private readonly hosts: AmqpHost[];
@@ -39,6 +40,11 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
 
   get isOpen(): boolean {
     return this.model !== null;
+  }
+
+  /** The version that the broker gave when it was connected last; undefined before. */
+  get brokerVersion(): string | undefined {
+    return this.version;
   }
 
   /**
@@ -109,6 +115,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     model.on('blocked', () => this.setBlocked(true));
     model.on('unblocked', () => this.setBlocked(false));
     this.model = model;
+    this.version = model.connection.serverProperties?.version; // a broker in a test may give none
     this.failures = 0;
     this.log.info(`RabbitMQ (${this.name}) connected`);
     this.emit('open', model);

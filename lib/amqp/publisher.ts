@@ -17,7 +17,9 @@ export interface Publication {
   queue: string;
   body: Buffer;
   messageId: string;
-  headers?: Record<string, string | number>;
+  headers?: Record<string, unknown>;
+  /** Lifetime in the queue where that is to be shorter than the queue's, ms. */
+  expirationMs?: number;
 }
 
 /**
@@ -126,8 +128,16 @@ export class Publisher {
   }
 
   private confirmed(channel: ConfirmChannel, publication: Publication, until: number): Promise<void> {
-    const { queue, body, messageId, headers } = publication;
-    const options = { persistent: true, mandatory: true, messageId, headers, contentType: 'application/json' };
+    const { queue, body, messageId, headers, expirationMs } = publication;
+    const expiration = expirationMs?.toString();
+    const options = {
+      persistent: true,
+      mandatory: true,
+      messageId,
+      headers,
+      expiration,
+      contentType: 'application/json',
+    };
     const sentAt = Date.now();
     const startedAt = performance.now();
     return new Promise<void>((resolve, reject) => {

@@ -53,6 +53,7 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
     },
     retireAfterMs: values.RETIRE_AFTER,
     dlqMonitorIntervalMs: values.DLQ_MONITOR_INTERVAL_MS,
+    trailSize: values.MESSAGE_TRAIL_SIZE,
   };
 }
 

@@ -99,9 +99,14 @@ const QUEUE_VARIABLES = {
     default: '86400000',
   },
   DLQ_MONITOR_INTERVAL_MS: {
-    doc: 'Interval between two counts of the dead-letter queues, ms.',
+    doc: 'Interval between two counts of the queues, ms.',
     rule: milliseconds(),
     default: '30000',
+  },
+  MESSAGE_TRAIL_SIZE: {
+    doc: 'How many of the latest messages a node remembers for the command `message`, in memory; 0 remembers none.',
+    rule: whole(0, 10_000_000),
+    default: '20000',
   },
 } as const satisfies Variables;
 

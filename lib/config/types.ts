@@ -126,8 +126,10 @@ export interface ServerConfig extends NodeConfig {
   centOps: CentOpsConfig;
   /** An agent that left CentOps keeps its queues this long, ms. */
   retireAfterMs: number;
-  /** Interval between two counts of the dead-letter queues, ms. */
+  /** Interval between two counts of the queues, ms. */
   dlqMonitorIntervalMs: number;
+  /** Messages of which a node remembers what happened to them. */
+  trailSize: number;
 }
 
 export interface AgentConfig extends NodeConfig {

@@ -2,7 +2,7 @@ import type { Namespace, Socket } from 'socket.io';
 import type { AgentDiff } from '../agents/agent-record';
 import { within } from '../amqp/within';
 import type { ServerConfig } from '../config/types';
-import { messageOf } from '../errors';
+import { FinalError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { MESSAGE_UP, PARTIAL_LIST, type ServerAck } from '../protocol/events';
 import type { NodeRouter } from '../router/node-router';
@@ -24,6 +24,15 @@ export interface AgentSocket extends Socket {
 }
 
 const ANSWERED = { event: MESSAGE_UP };
+
+/** How a drain ended. */
+export interface Drained {
+  /** Agents that were sent away. */
+  agents: number;
+  /** Those that are still there. */
+  stayed: number;
+}
+
 const REPEAT_WARNING_MS = 60_000;
 /** For the sockets and consumers that are closed at the deadline, ms. */
 const CLOSING_MS = 2000;
@@ -41,6 +50,7 @@ export class AgentGateway {
   private readonly received: Labels;
   /** Labels of each event that goes down. */
   private readonly sent = new Map<string, Labels>();
+  private stopping = false;
 
   constructor(
     private readonly config: ServerConfig,
@@ -60,7 +70,7 @@ export class AgentGateway {
     return this.sessions.size;
   }
 
-  /** Whether this node was asked to stop and lets nobody in any more. */
+  /** Whether this node was asked to stop, or to send its agents away, and lets nobody in. */
   get isLeaving(): boolean {
     return this.door.closed;
   }
@@ -123,8 +133,41 @@ export class AgentGateway {
    * message up is answered and the last socket closed, or past DRAIN_TIMEOUT_MS. The first call does it, each waits.
    */
   leave(): Promise<void> {
+    this.stopping = true;
+    return this.sendAway();
+  }
+
+  /**
+   * The same for a node that goes on running, when an operator asks for it. `othersOpen` says whether any other gateway
+   * lets agents in; it is asked while this one does so no more, so that two that are drained at the same time do not both
+   * rely on each other. Throws FinalError LAST_GATEWAY.
+   */
+  async drain(othersOpen: () => Promise<boolean>): Promise<Drained> {
     this.door.closed = true;
-    this.left ??= this.drain(this.config.socket.drainTimeoutMs).catch((error: unknown) => {
+    if (!this.left && !(await othersOpen())) {
+      this.door.closed = this.stopping;
+      throw new FinalError(
+        'LAST_GATEWAY',
+        'No other gateway of the mesh takes agents: they would have nowhere to go; drain it with force all the same',
+      );
+    }
+    const agents = this.size;
+    await this.sendAway();
+    return { agents, stayed: this.size };
+  }
+
+  /** Lets agents in again after `drain`. Throws FinalError NODE_STOPPING on a node that was asked to stop. */
+  async comeBack(): Promise<void> {
+    await this.left;
+    if (this.stopping) throw new FinalError('NODE_STOPPING', 'This node is stopping; start it again');
+    this.left = undefined;
+    this.door.closed = false;
+    this.log.info('agents are let in again', { event: 'drain-undone' });
+  }
+
+  private sendAway(): Promise<void> {
+    this.door.closed = true;
+    this.left ??= this.farewell(this.config.socket.drainTimeoutMs).catch((error: unknown) => {
       this.log.warn(`not everything was finished in time, it goes back to its queues: ${messageOf(error)}`);
     });
     return this.left;
@@ -137,7 +180,7 @@ export class AgentGateway {
     await this.sessions.settled();
   }
 
-  private async drain(timeoutMs: number): Promise<void> {
+  private async farewell(timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     const sessions = this.sessions.all();
     this.log.info('leaving: agents are sent away', { event: 'leaving', sessions: sessions.length });

@@ -42,6 +42,7 @@ export class AgentSessions {
       name: this.router.directory.get(agentId)?.name ?? '',
       since: new Date(since).toISOString(),
       inFlight: this.router.consumers.inFlight(agentId),
+      oldestAt: this.router.inFlight.oldestOf(agentId),
     }));
   }
 

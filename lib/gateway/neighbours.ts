@@ -6,6 +6,13 @@ import type { Login, Outcome, Yielded } from './rivals';
 /** A node that does not answer in this time must not keep an agent out, ms. */
 const TIMEOUT_MS = 1000;
 
+/** What a gateway says of itself. */
+export interface GatewayState {
+  /** It lets nobody in. */
+  leaving: boolean;
+  agents: number;
+}
+
 /** The gateways of the other nodes, as far as one agent may be logged in at several of them. */
 export class Neighbours {
   constructor(private readonly broker: ServiceBroker) {}
@@ -25,6 +32,12 @@ export class Neighbours {
       const newerThere = new Set(answer);
       sessions.giveUp(logins.filter(({ agentId }) => newerThere.has(agentId)));
     }
+  }
+
+  /** Whether any of them lets agents in. */
+  async anyOpen(): Promise<boolean> {
+    const answers = await this.ask<GatewayState>('gateway.io.state', {});
+    return answers.some(({ answer }) => !answer.leaving);
   }
 
   /** The answers of those that gave one in time. */

@@ -5,6 +5,7 @@ import type { Settlement } from '../amqp/consumer';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
+import { deadLetterHeaders } from '../dlq/headers';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { idOf, type StoredEnvelope } from '../protocol/envelope';
@@ -188,7 +189,7 @@ async function deadLetter(
   { reason, tries }: Outcome & { kind: 'dead' },
 ): Promise<void> {
   const messageId = String(message.properties.messageId ?? idOf(envelope) ?? '');
-  const headers = { 'x-dmr-reason': reason, 'x-dmr-tries': tries };
+  const headers = deadLetterHeaders(message, reason, tries);
   await publisher.publish({ queue: dlqName(agentId), body: message.content, messageId, headers }, SETTLE_TIMEOUT_MS);
   events.deadLettered(agentId, messageId, reason, tries, envelope);
 }

@@ -2,23 +2,27 @@ import { EventEmitter } from 'node:events';
 import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
 import { mergeSnapshots } from '../agents/merge';
-import { declareQueue, deleteEmptyQueue, queueDepth } from '../amqp/admin';
+import { declareQueue, deleteEmptyQueue, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
 import { Publisher } from '../amqp/publisher';
 import { agentQueues, deadLetterQueue, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
 import type { ServerConfig } from '../config/types';
+import { DeadLetters } from '../dlq/dead-letters';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { ServerAck } from '../protocol/events';
 import type { Metrics } from '../telemetry/metrics';
-import { RoutingEvents } from '../telemetry/routing-events';
+import type { RoutingEvents } from '../telemetry/routing-events';
+import { Trail } from '../telemetry/trail';
+import { TrailedEvents } from '../telemetry/trailed-events';
 import { noTracing, type Tracing } from '../telemetry/tracing';
 import { mapParallel } from '../parallel';
 import { accept } from './accept';
 import { AgentConsumers } from './agent-consumers';
 import { deliver, type SendDown } from './deliver';
 import { FailureLimit } from './failure-limit';
+import { InFlight } from './in-flight';
 import { moveToDlq } from './retire';
 import { watchRouter } from './router-metrics';
 import { Suspects } from './suspects';
@@ -42,6 +46,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   readonly directory = new AgentDirectory();
   /** The way down: consumers of the agents whose sockets are on this node. */
   readonly consumers = new AgentConsumers((agentId, send) => this.consumerOf(agentId, send));
+  /** What operators do with the messages that nobody should need. */
+  readonly deadLetters: DeadLetters;
+  /** What this process remembers of the latest messages. */
+  readonly trail: Trail;
+  readonly inFlight = new InFlight();
   private readonly publishing: AmqpConnection;
   private readonly consuming: AmqpConnection;
   private readonly admin: AmqpConnection;
@@ -65,7 +74,9 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     this.consuming = connection('consume');
     this.admin = connection('admin');
     this.publisher = new Publisher(this.publishing, log, (seconds) => metrics.observe(CONFIRM_LATENCY, seconds));
-    this.events = new RoutingEvents(metrics, log);
+    this.trail = new Trail(config.trailSize);
+    this.events = new TrailedEvents(metrics, log, this.trail);
+    this.deadLetters = new DeadLetters(this.admin, this.publisher, config.ttl, log);
     this.failures = new FailureLimit(config.limits.failuresPerSecond, metrics, log);
     this.unwatch = watchRouter(this, metrics);
   }
@@ -154,6 +165,16 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return false;
   }
 
+  /** Ready messages and consumers of a queue by name; undefined when it does not exist. */
+  look(queue: string): Promise<QueueLook | undefined> {
+    return lookAtQueue(this.admin, queue);
+  }
+
+  /** Whether the queue was found with other arguments than ours, which cannot be changed. */
+  isAsIs(queue: string): boolean {
+    return this.asIs.has(queue);
+  }
+
   /** Ready messages of a queue by name; undefined when it does not exist. */
   depth(queue: string): Promise<number | undefined> {
     return queueDepth(this.admin, queue);
@@ -170,7 +191,8 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     const declare = () => this.declare(agentId);
     const suspects = new Suspects(delivery.ackTimeoutMs);
     const context = { agentId, send, publisher, declare, delivery, suspects, tracing, events, log };
-    const handle: MessageHandler = (message, signal) => deliver(context, message, signal);
+    const handle: MessageHandler = (message, signal) =>
+      this.inFlight.during(agentId, message, () => deliver(context, message, signal));
     return new QueueConsumer(this.consuming, { queue: agentId, prefetch: delivery.prefetch, declare, handle }, log);
   }
 

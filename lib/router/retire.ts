@@ -3,6 +3,7 @@ import { withChannel } from '../amqp/admin';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
+import { deadLetterHeaders } from '../dlq/headers';
 import type { FailureReason } from '../telemetry/routing-events';
 
 const REASON: FailureReason = 'AGENT_REMOVED';
@@ -37,6 +38,6 @@ function deadLetter(agentId: string, message: GetMessage) {
     queue: dlqName(agentId),
     body: message.content,
     messageId,
-    headers: { 'x-dmr-reason': REASON, 'x-dmr-tries': 0 },
+    headers: deadLetterHeaders(message, REASON, 0),
   };
 }

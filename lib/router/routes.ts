@@ -1,5 +1,5 @@
 import type { ServiceBroker } from 'moleculer';
-import { nodesWith } from '../mesh/nodes';
+import { askAll } from '../mesh/ask-all';
 import { mapParallel } from '../parallel';
 import type { NodeRouter } from './node-router';
 
@@ -11,6 +11,8 @@ export interface SessionInfo {
   since: string;
   /** Messages on their way to the agent; undefined while its queue is not consumed. */
   inFlight: number | undefined;
+  /** When the server accepted the one of them that was taken first, ms since the epoch. */
+  oldestAt: number | undefined;
 }
 
 /** One line of the live routing: where an agent is and what waits for it. */
@@ -35,11 +37,10 @@ export interface RoutingTable {
   silentNodes: string[];
 }
 
-const ASK_TIMEOUT_MS = 2000;
 /** Queues looked at at the same time, each on a channel of its own. */
 const PARALLEL = 32;
 
-type Placed = SessionInfo & { node: string };
+export type Placed = SessionInfo & { node: string };
 
 /** The live routing of the whole mesh, sorted by name. */
 export async function routingTable(broker: ServiceBroker, router: NodeRouter, agentId?: string): Promise<RoutingTable> {
@@ -66,18 +67,12 @@ export async function nodeOf(broker: ServiceBroker, agentId: string): Promise<st
   return (await askGateways(broker)).placed.get(agentId)?.node;
 }
 
-async function askGateways(broker: ServiceBroker) {
+/** Who is connected where, as far as the gateways answer. */
+export async function askGateways(broker: ServiceBroker) {
+  const { answers, silentNodes } = await askAll<SessionInfo[]>(broker, ['gateway.io'], 'sessions');
   const placed = new Map<string, Placed>();
-  const silentNodes: string[] = [];
-  const ask = async (node: string) => {
-    try {
-      const options = { nodeID: node, timeout: ASK_TIMEOUT_MS, retries: 0 };
-      const sessions = await broker.call<SessionInfo[], object>('gateway.io.sessions', {}, options);
-      for (const session of sessions) placed.set(session.agentId, { ...session, node });
-    } catch {
-      silentNodes.push(node);
-    }
-  };
-  await Promise.all(nodesWith(broker, 'gateway.io').map(ask));
+  for (const { node, answer } of answers) {
+    for (const session of answer) placed.set(session.agentId, { ...session, node });
+  }
   return { placed, silentNodes };
 }

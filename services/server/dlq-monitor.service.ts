@@ -1,15 +1,16 @@
-import type { ServiceSchema } from 'moleculer';
-import { dlqName, VALIDATION_FAILURES } from '../../lib/amqp/topology';
+import type { Context, ServiceActionsSchema, ServiceSchema } from 'moleculer';
+import { VALIDATION_FAILURES } from '../../lib/amqp/topology';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
+import { DlqOperations, type RemovalParams } from '../../lib/dlq/operations';
+import { showQueues } from '../../lib/dlq/queue-gauges';
+import { QueueWatch, type QueueRow } from '../../lib/dlq/queue-watch';
 import { messageOf } from '../../lib/errors';
 import { nodesWith } from '../../lib/mesh/nodes';
-import { mapParallel } from '../../lib/parallel';
+import { askGateways } from '../../lib/router/routes';
+import { Turns } from '../../lib/turns';
 import { metricsOf } from '../../mixins/metrics.mixin';
 import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
-
-/** Queues counted at the same time, each on a channel of its own. */
-const PARALLEL = 32;
 
 /** Messages ready in one of the queues that nobody should need. */
 export interface DeadLetterCount {
@@ -25,56 +26,131 @@ export interface DlqGrowing extends DeadLetterCount {
 }
 
 interface DlqMonitorService extends NodeRouterService {
+  queueWatch: QueueWatch;
+  operations: DlqOperations;
+  turns: Turns;
   last: Map<string, number>;
   /** True once all queues have been counted by this node. */
   began: boolean;
-  /** Agents whose queue is counted; one that left stays until its queue is gone. */
-  seen: Set<string>;
   timer: NodeJS.Timeout | undefined;
-  count(): Promise<DeadLetterCount[]>;
-  countOf(agentId: string): Promise<DeadLetterCount[]>;
+  firstNode(): string | undefined;
+  round(): Promise<QueueRow[]>;
+  queueRows(ctx: Context): Promise<QueueRow[]>;
   watch(): Promise<void>;
-  compare(counts: DeadLetterCount[]): Promise<void>;
+  compare(counts: DeadLetterCount[], busy: ReadonlySet<string>): Promise<void>;
 }
 
-/** Counts what lies in the dead-letter queues and validation-failures, and speaks up when it grows. */
+/** A scan ends after 90 s by itself. */
+const SCAN_LIMIT_MS = 120_000;
+/** An agent's id, or `validation-failures`. */
+const agentId = {
+  type: 'string',
+  pattern: new RegExp(`^([\\da-f]{8}(-[\\da-f]{4}){3}-[\\da-f]{12}|${VALIDATION_FAILURES})$`, 'i'),
+};
+const removalParams = {
+  agentId,
+  ids: { type: 'array', items: { type: 'string', max: 64 }, min: 1, max: 1000, optional: true },
+  reason: { type: 'string', pattern: /^\w{1,40}$/, optional: true },
+  from: { type: 'string', max: 40, optional: true },
+  to: { type: 'string', max: 40, optional: true },
+  all: { type: 'boolean', optional: true },
+  dryRun: { type: 'boolean', optional: true },
+  limit: { type: 'number', integer: true, min: 1, optional: true },
+};
+
+const actions: ServiceActionsSchema = {
+  /** Counts the dead letters and the refused messages now. */
+  counts: {
+    visibility: 'public',
+    async handler(this: DlqMonitorService) {
+      return deadLetterCounts(await this.queueWatch.count());
+    },
+  },
+  /** All queues, with who consumes them and how old they are; the first node of the mesh answers, as it alone looks. */
+  queues: {
+    visibility: 'public',
+    timeout: 30_000,
+    handler(this: DlqMonitorService, ctx: Context) {
+      return this.queueRows(ctx);
+    },
+  },
+  /** The queues that nobody should need, by number and age; `reasons` looks into each, at its first 200 messages. */
+  list: {
+    visibility: 'public',
+    timeout: SCAN_LIMIT_MS,
+    params: { reasons: { type: 'boolean', optional: true } },
+    async handler(this: DlqMonitorService, ctx: Context<{ reasons?: boolean }>) {
+      return this.operations.list(await this.queueRows(ctx), ctx.params.reasons === true);
+    },
+  },
+  /** The first messages of one of them, without their content. */
+  peek: {
+    visibility: 'public',
+    timeout: SCAN_LIMIT_MS,
+    params: { agentId, limit: { type: 'number', integer: true, min: 1, max: 1000, default: 20 } },
+    handler(this: DlqMonitorService, { params }: Context<{ agentId: string; limit: number }>) {
+      return this.operations.peek(params.agentId, params.limit);
+    },
+  },
+  /** Puts dead letters back into their agent's queue, see DeadLetters `replay`. */
+  replay: {
+    visibility: 'public',
+    timeout: SCAN_LIMIT_MS,
+    params: removalParams,
+    handler(this: DlqMonitorService, { params, nodeID }: Context<RemovalParams>) {
+      return this.operations.replay(params, nodeID ?? '');
+    },
+  },
+  /** Deletes dead letters or refused messages. */
+  purge: {
+    visibility: 'public',
+    timeout: SCAN_LIMIT_MS,
+    params: removalParams,
+    handler(this: DlqMonitorService, { params, nodeID }: Context<RemovalParams>) {
+      return this.operations.purge(params, nodeID ?? '');
+    },
+  },
+};
+
+/** Watches the queues, speaks up when one grows that nobody should need, and empties it when an operator asks for it. */
 export function dlqMonitorService(config: ServerConfig): ServiceSchema {
   return defineService<DlqMonitorService>({
     name: 'dlq-monitor',
     mixins: [nodeRouterMixin(config)],
-    actions: {
-      /** Counts now. */
-      counts: {
-        visibility: 'public',
-        handler(this: DlqMonitorService) {
-          return this.count();
-        },
-      },
-    },
+    actions,
     methods: {
-      async count(this: DlqMonitorService): Promise<DeadLetterCount[]> {
-        const { directory, departed } = this.nodeRouter;
-        for (const { id } of [...directory.list(), ...departed]) this.seen.add(id);
-        const counts = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
-        const failures = (await this.nodeRouter.depth(VALIDATION_FAILURES)) ?? 0;
-        return [...counts.flat(), { agentId: null, queue: VALIDATION_FAILURES, messages: failures }];
+      /** The node that looks at heads and speaks for all; two that both think so do no harm. */
+      firstNode(this: DlqMonitorService) {
+        return nodesWith(this.broker, 'dlq-monitor')[0];
       },
 
-      /** Nothing for an agent that left and whose queue went after it. */
-      async countOf(this: DlqMonitorService, agentId: string): Promise<DeadLetterCount[]> {
-        const queue = dlqName(agentId);
-        const messages = await this.nodeRouter.depth(queue);
-        if (messages !== undefined || this.nodeRouter.directory.get(agentId))
-          return [{ agentId, queue, messages: messages ?? 0 }];
-        this.seen.delete(agentId);
-        this.last.delete(queue);
-        return [];
+      async queueRows(this: DlqMonitorService, ctx: Context) {
+        const first = this.firstNode();
+        if (first === undefined || first === this.broker.nodeID) return this.round();
+        return ctx.call<QueueRow[], object>('dlq-monitor.queues', {}, { nodeID: first });
+      },
+
+      /** Counts; on the first node also with ages. One after the other, as they remember. */
+      round(this: DlqMonitorService) {
+        return this.turns.run('', async () => {
+          const rows = await this.queueWatch.count();
+          if (this.firstNode() !== this.broker.nodeID) return rows;
+          await this.queueWatch.complete(rows, (await askGateways(this.broker)).placed);
+          return rows;
+        });
       },
 
       async watch(this: DlqMonitorService) {
-        const { ready } = this.nodeRouter.directory;
+        const { directory } = this.nodeRouter;
+        const { ready } = directory;
         try {
-          await this.compare(await this.count());
+          const rows = await this.round();
+          showQueues(metricsOf(this.broker), rows, (id) => directory.get(id) !== undefined, config.ttl);
+          // One that somebody goes through right now shows less than it holds.
+          await this.compare(
+            deadLetterCounts(rows),
+            new Set(rows.filter(({ consumers }) => consumers > 0).map(({ queue }) => queue)),
+          );
           this.began ||= ready;
         } catch (error) {
           this.logger.warn(`dead letters could not be counted: ${messageOf(error)}`);
@@ -82,18 +158,11 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
         if (this.timer) this.timer = setTimeout(() => void this.watch(), config.dlqMonitorIntervalMs);
       },
 
-      /** Every node counts for its own metrics; the first one of the mesh speaks for all. */
-      async compare(this: DlqMonitorService, counts: DeadLetterCount[]) {
-        const metrics = metricsOf(this.broker);
-        const dead = counts.filter(({ agentId }) => agentId !== null);
-        metrics.set(
-          'dmr_dlq_messages',
-          dead.reduce((sum, { messages }) => sum + messages, 0),
-        );
-        const failures = counts.find(({ agentId }) => agentId === null);
-        metrics.set('dmr_validation_failures_messages', failures?.messages ?? 0);
-        const speaks = nodesWith(this.broker, 'dlq-monitor')[0] === this.broker.nodeID;
+      /** The first node of the mesh speaks for all. */
+      async compare(this: DlqMonitorService, counts: DeadLetterCount[], busy: ReadonlySet<string>) {
+        const speaks = this.firstNode() === this.broker.nodeID;
         for (const count of counts) {
+          if (busy.has(count.queue)) continue;
           // What lay there before this node began to look has not grown under its eyes; a queue that came since has.
           const before = this.last.get(count.queue) ?? (this.began ? 0 : count.messages);
           if (count.messages > before && speaks) {
@@ -102,12 +171,16 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
           }
           this.last.set(count.queue, count.messages); // said, or else said again after the next count
         }
+        const there = new Set(counts.map(({ queue }) => queue));
+        for (const queue of this.last.keys()) if (!there.has(queue)) this.last.delete(queue);
       },
     },
     created(this: DlqMonitorService) {
+      this.queueWatch = new QueueWatch(this.nodeRouter, config.ttl);
+      this.operations = new DlqOperations(this.nodeRouter, metricsOf(this.broker), this.logger);
+      this.turns = new Turns();
       this.last = new Map();
       this.began = false;
-      this.seen = new Set();
     },
     started(this: DlqMonitorService) {
       this.timer = setTimeout(() => void this.watch(), config.dlqMonitorIntervalMs);
@@ -117,6 +190,12 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
       this.timer = undefined;
     },
   });
+}
+
+function deadLetterCounts(rows: QueueRow[]): DeadLetterCount[] {
+  return rows
+    .filter(({ kind }) => kind !== 'agent')
+    .map(({ queue, agentId, messages }) => ({ queue, agentId, messages }));
 }
 
 export default () => dlqMonitorService(serverConfig());

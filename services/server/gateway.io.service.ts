@@ -4,7 +4,7 @@ import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { AgentGateway, type AgentSocket } from '../../lib/gateway/agent-gateway';
 import { operationsRoute } from '../../lib/http/operations-route';
-import { Neighbours } from '../../lib/gateway/neighbours';
+import { Neighbours, type GatewayState } from '../../lib/gateway/neighbours';
 import type { Login } from '../../lib/gateway/rivals';
 import { beforeStop } from '../../lib/mesh/before-stop';
 import { watchGaps } from '../../lib/mesh/gaps';
@@ -57,6 +57,29 @@ const actions: ServiceActionsSchema = {
     params: { logins: { type: 'array', items: { type: 'object', props: loginParams } } },
     handler(this: GatewayService, ctx: Context<{ logins: Login[] }>) {
       return this.gateway.sessions.compare(ctx.params.logins);
+    },
+  },
+  /** Whether this node lets agents in, and how many it has. */
+  state: {
+    visibility: 'public',
+    handler(this: GatewayService): GatewayState {
+      return { leaving: this.gateway.isLeaving, agents: this.gateway.size };
+    },
+  },
+  /**
+   * Sends the agents of this node to the others, as a node does that is about to stop, lets nobody in and goes on
+   * running; health says `leaving`. `undo` lets them in again. Refuses on the last open gateway unless it must (`force`).
+   */
+  drain: {
+    visibility: 'public',
+    timeout: 120_000,
+    params: { force: { type: 'boolean', optional: true }, undo: { type: 'boolean', optional: true } },
+    async handler(this: GatewayService, { params }: Context<{ force?: boolean; undo?: boolean }>) {
+      if (params.undo) {
+        await this.gateway.comeBack();
+        return { agents: this.gateway.size, stayed: this.gateway.size };
+      }
+      return this.gateway.drain(async () => params.force === true || (await this.neighbours.anyOpen()));
     },
   },
   /** Stops consuming the queue of an agent whose socket is on this node; true when it was consumed. */

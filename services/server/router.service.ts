@@ -4,8 +4,10 @@ import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { FinalError, messageOf, RetryableError } from '../../lib/errors';
 import { nodesWith } from '../../lib/mesh/nodes';
+import { agentsOverview } from '../../lib/router/agents-overview';
 import { Retirement } from '../../lib/router/retirement';
 import { nodeOf, routingTable } from '../../lib/router/routes';
+import { whereabouts } from '../../lib/router/whereabouts';
 import { nodeRouterMixin, type NodeRouterService } from '../../mixins/node-router.mixin';
 
 /** Bounds of the pause between two looks at the queues of those who left. */
@@ -13,6 +15,8 @@ const RETIRE_EVERY_MS = { min: 250, max: 60_000 };
 
 interface RouterService extends NodeRouterService {
   retirement: Retirement;
+  retireAfterMs: number;
+  agentTtlMs: number;
   retireTimer: NodeJS.Timeout | undefined;
   agentsChanged(diff: AgentDiff): Promise<void>;
   retireDue(): Promise<void>;
@@ -76,6 +80,22 @@ const actions: ServiceActionsSchema = {
       return now ? this.retirement.finish(agentId) : this.retirement.step(agentId);
     },
   },
+  /** Who takes part, where each is connected, with which key; and who left. */
+  agents: {
+    visibility: 'public',
+    handler(this: RouterService) {
+      return agentsOverview(this.broker, this.nodeRouter, this.retireAfterMs);
+    },
+  },
+  /** Where a message is and what happened to it, as far as anybody remembers; `search` looks for it if nobody does. */
+  message: {
+    visibility: 'public',
+    timeout: 180_000,
+    params: { id: { type: 'string', min: 1, max: 64 }, search: { type: 'boolean', optional: true } },
+    handler(this: RouterService, { params }: Context<{ id: string; search?: boolean }>) {
+      return whereabouts(this.broker, this.nodeRouter, this.agentTtlMs, params);
+    },
+  },
   /** The live routing of the whole mesh. */
   routes: {
     visibility: 'public',
@@ -121,6 +141,8 @@ export function routerService(config: ServerConfig): ServiceSchema {
       },
     },
     created(this: RouterService) {
+      this.retireAfterMs = config.retireAfterMs;
+      this.agentTtlMs = config.ttl.agentTtlMs;
       this.retirement = new Retirement(this.nodeRouter, config.retireAfterMs, this.logger);
       this.nodeRouter.on('agents', (diff) => void this.agentsChanged(diff));
     },

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { startChatbot, type Chatbot } from '../helpers/chatbot';
 import { eventually } from '../helpers/eventually';
@@ -8,10 +5,10 @@ import { makeIdentity } from '../helpers/keys';
 import { chatMessage, post, untilHealthy } from '../helpers/mesh';
 import { agentEnv, NodeProcess, serverEnv } from '../helpers/processes';
 import { useVhost } from '../helpers/rabbitmq';
+import { Repl } from '../helpers/repl';
 
 const { amqp } = useVhost();
 
-const ROOT = path.join(__dirname, '../..');
 const tax = makeIdentity('Tax Office');
 const police = makeIdentity('Police');
 
@@ -56,11 +53,17 @@ describe('two server nodes and two agents, each a process of its own', () => {
   });
 
   it('show the routing in a REPL that only joins the mesh', async () => {
-    const output = await repl(['routes', 'routes --json'], serverEnv(amqp, centOps.url));
+    const repl = await Repl.start(serverEnv(amqp, centOps.url));
+    // The prompt comes before the other nodes have introduced themselves.
+    const output = await eventually(async () => {
+      const text = await repl.type('routes');
+      return text.includes(police.id) && text;
+    });
     expect(output).toMatch(/agent +name +node +socket since +queue +in flight +dlq/);
     expect(output).toMatch(new RegExp(`${police.id} +Police +server-`));
-    const json = /\{"routes":.*\}/.exec(output)?.[0] ?? '{}';
-    expect((JSON.parse(json) as { routes: unknown[] }).routes).toHaveLength(2);
+    const { routes } = await repl.json<{ routes: unknown[] }>('routes');
+    expect(routes).toHaveLength(2);
+    await repl.quit();
   });
 
   it("say nothing of a message's content, a key or a password in their logs", async () => {
@@ -107,26 +110,3 @@ describe('a node with a wrong configuration', () => {
     expect(node.output).toMatch(line);
   });
 });
-
-/** Types commands into a REPL node as a person would and returns what it printed. */
-async function repl(commands: string[], env: NodeJS.ProcessEnv): Promise<string> {
-  const args = ['node_modules/moleculer/bin/moleculer-runner.js', '--config', 'dist/moleculer.config.js', '--repl'];
-  const child = execFile(process.execPath, args, {
-    cwd: ROOT,
-    env: { PATH: process.env['PATH'], DMR_ROLE: 'repl', LOGGER_COLORS: 'false', ...env },
-  });
-  let output = '';
-  child.stdout?.on('data', (data: string) => (output += data));
-  await eventually(() => output.includes('dmr $'), { timeoutMs: 20_000 });
-  for (const command of commands) {
-    // The prompt comes before the other nodes have introduced themselves, so the command is repeated until it answers.
-    await eventually(async () => {
-      const before = output.length;
-      child.stdin?.write(`${command}\n`);
-      await pause(500);
-      return output.slice(before).includes(police.id);
-    });
-  }
-  child.stdin?.end('q\n');
-  return output;
-}

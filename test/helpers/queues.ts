@@ -37,6 +37,17 @@ export class Queues {
     await channel.close();
   }
 
+  /** Puts messages with an id, and headers of their own, into a queue in this order, and waits for the confirms. */
+  async putAll(queue: string, messages: { id: string; body: unknown; headers?: object }[]): Promise<void> {
+    const channel = await (await this.connection()).createConfirmChannel();
+    for (const { id, body, headers } of messages) {
+      const content = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+      channel.sendToQueue(queue, content, { persistent: true, messageId: id, headers });
+    }
+    await channel.waitForConfirms();
+    await channel.close();
+  }
+
   /** Messages ready and consumers; undefined when there is no such queue. Right at once, unlike statistics. */
   async look(queue: string): Promise<{ ready: number; consumers: number } | undefined> {
     try {

@@ -1,6 +1,9 @@
 import { dlqName } from '../../lib/amqp/topology';
+import type { QueueRow } from '../../lib/dlq/queue-watch';
+import { metricsOf } from '../../mixins/metrics.mixin';
 import type { DeadLetterCount, DlqGrowing } from '../../services/server/dlq-monitor.service';
 import { startCentOps, type CentOps } from '../helpers/centops';
+import { DeployedAgent, NO_ANSWER } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
 import { startServerNode, type ServerNode } from '../helpers/mesh';
@@ -70,5 +73,59 @@ describe('the monitor of dead letters', () => {
     await eventually(() => growing.length > 0);
     expect(emit.mock.calls.length).toBeGreaterThanOrEqual(2);
     emit.mockRestore();
+  });
+
+  /** What a gauge said of the Tax Office last. */
+  async function shown(name: string): Promise<number> {
+    const replace = jest.spyOn(metricsOf(node.broker), 'replace');
+    try {
+      return await eventually(() => {
+        const call = replace.mock.calls.filter(([metric]) => metric === name).at(-1);
+        const [, value] = [...(call?.[1] ?? [])].find(([{ agent }]) => agent === tax.id) ?? [];
+        return value ?? false;
+      });
+    } finally {
+      replace.mockRestore();
+    }
+  }
+
+  it('shows how old the first dead letter is, from before its start too, and looks at it once or twice for that', async () => {
+    const dlq = dlqName(tax.id);
+    await node.stop();
+    await queues.drain(dlq);
+    const headers = { 'x-dmr-dead-at': new Date(Date.now() - 3_600_000).toISOString() };
+    await queues.putAll(dlq, [
+      { id: 'old', body: {}, headers },
+      { id: 'new', body: {} },
+    ]);
+    node = await startServerNode(amqp, centOps.url, { env: { DLQ_MONITOR_INTERVAL_MS: '50' } });
+    expect(await shown('dmr_dlq_oldest_seconds')).toBeGreaterThanOrEqual(3600);
+    expect(await shown('dmr_dlq_messages')).toBe(2);
+    let rounds = 0;
+    const count = jest.spyOn(metricsOf(node.broker), 'replace').mockImplementation(() => void rounds++);
+    await eventually(() => rounds > 100);
+    count.mockRestore();
+    const [first, second] = await queues.drain(dlq);
+    expect([first, second].map((message) => message?.messageId)).toEqual(['old', 'new']);
+    expect(first?.headers['x-delivery-count']).toBeLessThanOrEqual(2);
+    expect(await eventually(async () => (await shown('dmr_dlq_oldest_seconds')) === 0)).toBe(true);
+  });
+
+  it('shows how long messages wait for an agent that is away, and for the answer of one that is there', async () => {
+    centOps.agents = [tax, police];
+    await node.broker.call('config-sync.sync');
+    const sender = await (await DeployedAgent.start({ url: node.url, identity: police })).ready();
+    await sender.send(tax.id, {});
+    await eventually(async () => (await shown('dmr_queue_oldest_seconds')) > 0.5);
+    const recipient = await DeployedAgent.start({ url: node.url, identity: tax });
+    recipient.answerWith(NO_ANSWER);
+    await recipient.until(({ messages }) => messages.length > 0);
+    const [inFlight] = (await node.broker.call<QueueRow[], object>('dlq-monitor.queues', {})).filter(
+      ({ queue }) => queue === tax.id,
+    );
+    expect(inFlight).toMatchObject({ messages: 0, consumers: 1, inFlight: 1, node: node.broker.nodeID });
+    expect(inFlight?.oldestSeconds).toBeGreaterThan(0.5);
+    recipient.close();
+    sender.close();
   });
 });

@@ -40,6 +40,7 @@ const DEFAULTS = {
   },
   retireAfterMs: 86400000,
   dlqMonitorIntervalMs: 30000,
+  trailSize: 20000,
 };
 
 const OTHERS: Env = {
@@ -74,6 +75,7 @@ const OTHERS: Env = {
   RABBITMQ_VALIDATION_FAILURES_TTL: '108',
   RETIRE_AFTER: '109',
   DLQ_MONITOR_INTERVAL_MS: '110',
+  MESSAGE_TRAIL_SIZE: '133',
   CONFIRM_TIMEOUT_MS: '111',
   MESSAGE_DELIVERY_TIMEOUT_MS: '112',
   MESSAGE_DELIVERY_MAX_TRIES: '113',
@@ -153,6 +155,7 @@ describe('the configuration of a server', () => {
       },
       retireAfterMs: 109,
       dlqMonitorIntervalMs: 110,
+      trailSize: 133,
     });
   });
 

@@ -30,6 +30,7 @@ const NUMBERS: Range[] = [
   ['server', 'CENTOPS_REMOVE_AFTER_MS', 0, TIMER],
   ['server', 'RETIRE_AFTER', 1, TIMER],
   ['server', 'DLQ_MONITOR_INTERVAL_MS', 1, TIMER],
+  ['server', 'MESSAGE_TRAIL_SIZE', 0, 10_000_000],
   ['server', 'CONFIRM_TIMEOUT_MS', 1, TIMER],
   ['server', 'MESSAGE_DELIVERY_TIMEOUT_MS', 1, TIMER],
   ['server', 'MESSAGE_DELIVERY_MAX_TRIES', 1, 1000],

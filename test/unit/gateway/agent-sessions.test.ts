@@ -65,6 +65,7 @@ beforeEach(() => {
   const router = {
     directory,
     consumers: { inFlight: () => 2, attach: () => step('attach'), detach: () => step('detach') },
+    inFlight: { oldestOf: () => undefined },
   } as unknown as NodeRouter;
   outcome = { newer: false, gone: [] };
   const takeOver = async () => {

@@ -37,7 +37,7 @@ describe('a body that is no message', () => {
           queue: DLQ,
           body: message.content,
           messageId: envelope.id,
-          headers: { 'x-dmr-reason': 'UNPARSEABLE', 'x-dmr-tries': 0 },
+          headers: { 'x-dmr-reason': 'UNPARSEABLE', 'x-dmr-tries': 0, 'x-dmr-dead-at': expect.any(String) as string },
         },
       ]);
       expect(settled).toHaveBeenCalledWith('ack');
@@ -50,7 +50,7 @@ describe('a body that is no message', () => {
     };
     const message = consumed();
     await start(message);
-    const headers = { 'x-dmr-reason': 'UNSENDABLE', 'x-dmr-tries': 0 };
+    const headers = { 'x-dmr-reason': 'UNSENDABLE', 'x-dmr-tries': 0, 'x-dmr-dead-at': expect.any(String) as string };
     expect(publisher.confirmed).toEqual([{ queue: DLQ, body: message.content, messageId: envelope.id, headers }]);
     expect(settled).toHaveBeenCalledWith('ack');
   });

@@ -1,0 +1,182 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConsumeMessage } from 'amqplib';
+import { FinalError } from '../errors';
+import { queueDepth } from './admin';
+import type { AmqpConnection } from './connection';
+import { HoldingChannel } from './holding-channel';
+import { withQueueLock } from './queue-lock';
+
+/** What one channel holds back, and what may be on its way here at the same time: with it, how much memory a scan takes. */
+const HELD_PER_CHANNEL = 250;
+/** A connection has 2,047 channels; the rest is for its other work. */
+const MAX_CHANNELS = 1200;
+const IDLE_MS = 500;
+/** For the rest of what was given back before, beyond the deadline. */
+const GO_ON_MS = 20_000;
+const RETURN_LIMIT_MS = 2000;
+const RETURN_LOOK_MS = 5;
+
+/**
+ * What becomes of a message that was looked at: `stay` puts it back into its place at the end of the scan, `end` does so
+ * too and looks at no further one, and `taking` takes it out of the queue once it resolves to true.
+ */
+export type Verdict = 'stay' | 'end' | { taking: Promise<boolean> };
+
+export interface ScanOptions {
+  /** Messages to look at, at the most. */
+  limit?: number;
+  /** No further message is looked at after so long, ms. */
+  timeoutMs: number;
+  look: (message: ConsumeMessage) => Promise<Verdict>;
+  /**
+   * Asked for each message that would go back: a promise for one that must not, as it has gone back too often. Then a
+   * copy takes its place, and it leaves the queue once the promise resolves to true.
+   */
+  renew: (message: ConsumeMessage) => Promise<boolean> | undefined;
+}
+
+export interface Scanned {
+  /** Ready messages as it began. */
+  total: number;
+  looked: number;
+  /** Everything was looked at that was there as it began. */
+  complete: boolean;
+}
+
+/**
+ * Goes through a queue from its head, as far as it reached when that began, without disturbing the order of what stays.
+ * Each look counts as one delivery of each message. A process that dies on the way gives everything back.
+ * Throws RetryableError QUEUE_BUSY or BROKER_UNAVAILABLE, FinalError QUEUE_MISSING.
+ */
+export async function scanQueue(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
+  const depth = await queueDepth(connection, queue);
+  if (depth === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
+  if (depth === 0) return { total: 0, looked: 0, complete: true };
+  return withQueueLock(connection, queue, async () => {
+    const total = (await queueDepth(connection, queue)) ?? 0;
+    const looked = await new Scan(connection, queue, total, options).run();
+    return { total, looked, complete: looked >= total };
+  });
+}
+
+class Scan {
+  private ended = false;
+  private looked = 0;
+  /** Messages that came, looked at or not. */
+  private passed = 0;
+  /** The last one had been given back before. */
+  private amongReturned = false;
+  private readonly wanted: number;
+  private readonly deadline: number;
+  private readonly channels: HoldingChannel[] = [];
+  private readonly takings = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly connection: AmqpConnection,
+    private readonly queue: string,
+    private readonly total: number,
+    private readonly options: ScanOptions,
+  ) {
+    this.wanted = Math.min(total, options.limit ?? Infinity);
+    this.deadline = Date.now() + options.timeoutMs;
+  }
+
+  async run(): Promise<number> {
+    try {
+      while (this.looksOn() || this.mustGoOn()) {
+        const channel = await this.open();
+        await this.through(channel);
+        await Promise.all(this.takings); // their acks come before the cancellation, see there
+        await channel.cancel();
+        for (const message of channel.unread()) this.pass(message, channel);
+      }
+    } finally {
+      await Promise.all(this.takings);
+      await this.giveBack();
+    }
+    return this.looked;
+  }
+
+  private looksOn(): boolean {
+    const isRoom = this.channels.length < MAX_CHANNELS;
+    return isRoom && !this.ended && this.looked < this.wanted && Date.now() < this.deadline;
+  }
+
+  /**
+   * What was given back before lies in front of everything else, and what is given back now comes behind it: who takes a
+   * part of it puts that behind the rest. So all of it is taken.
+   */
+  private mustGoOn(): boolean {
+    const isRoom = this.channels.length < MAX_CHANNELS;
+    return isRoom && this.amongReturned && this.passed < this.total && Date.now() < this.deadline + GO_ON_MS;
+  }
+
+  private async open(): Promise<HoldingChannel> {
+    const prefetch = Math.min(HELD_PER_CHANNEL, (this.looksOn() ? this.wanted : this.total) - this.passed);
+    const channel = await HoldingChannel.open(this.connection, this.queue, Math.max(1, prefetch));
+    this.channels.push(channel);
+    return channel;
+  }
+
+  /** Looks at messages until this channel holds all that it can. */
+  private async through(channel: HoldingChannel): Promise<void> {
+    while (!channel.full && (this.looksOn() || this.mustGoOn())) {
+      const message = await channel.next(IDLE_MS);
+      if (message && this.looksOn()) await this.decide(channel, message);
+      else if (message) this.pass(message, channel);
+      else if (channel.pending === 0 && !(await queueDepth(this.connection, this.queue))) {
+        this.ended = true;
+        this.amongReturned = false;
+      }
+    }
+  }
+
+  private async decide(channel: HoldingChannel, message: ConsumeMessage): Promise<void> {
+    this.looked += 1;
+    const verdict = await this.options.look(message);
+    if (verdict === 'end') this.ended = true;
+    if (typeof verdict === 'string') return this.pass(message, channel);
+    this.note(message);
+    const renewed = async () => (await this.options.renew(message)) ?? false;
+    this.settle(
+      message,
+      channel,
+      verdict.taking.then((taken) => taken || renewed()),
+    );
+  }
+
+  /** Leaves a message where it is. */
+  private pass(message: ConsumeMessage, channel: HoldingChannel): void {
+    this.note(message);
+    const renewed = this.options.renew(message);
+    if (renewed) this.settle(message, channel, renewed);
+    else channel.held += 1;
+  }
+
+  private note({ fields }: ConsumeMessage): void {
+    this.passed += 1;
+    this.amongReturned = fields.redelivered;
+  }
+
+  private settle(message: ConsumeMessage, channel: HoldingChannel, taking: Promise<boolean>): void {
+    const settled = channel.settle(message, taking).finally(() => this.takings.delete(settled));
+    this.takings.add(settled);
+  }
+
+  /** What was nearest to the head goes back first, and is there before the next follows, or anybody else looks. */
+  private async giveBack(): Promise<void> {
+    for (const channel of this.channels) {
+      const expected = channel.held === 0 ? 0 : ((await this.ready()) ?? 0) + channel.held;
+      await channel.close();
+      for (let waited = 0; waited < RETURN_LIMIT_MS && expected > 0; waited += RETURN_LOOK_MS) {
+        if (((await this.ready()) ?? expected) >= expected) break;
+        await delay(RETURN_LOOK_MS);
+      }
+    }
+  }
+
+  /** Undefined also where RabbitMQ is lost: everything has gone back then. */
+  private ready(): Promise<number | undefined> {
+    return queueDepth(this.connection, this.queue).catch(() => undefined);
+  }
+}

@@ -1,0 +1,165 @@
+import type { ConsumeMessage } from 'amqplib';
+import type { AmqpConnection } from '../amqp/connection';
+import type { Publisher } from '../amqp/publisher';
+import { scanQueue, type Scanned } from '../amqp/scan';
+import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
+import type { QueueTtlConfig } from '../config/types';
+import { DmrError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { copiedHeaders, replayHeaders, returnsOf } from './headers';
+import { idOfMessage, timeOfLetter } from './letter';
+import type { Selection } from './selection';
+import { Window } from './window';
+
+/** RabbitMQ 4 deletes a message of a queue without a DLX at its 21st return; who looks before may die with it in hand. */
+const RENEW_AFTER = 10;
+const CONFIRM_TIMEOUT_MS = 10_000;
+/** A scan ends by itself before the call for it does; what is left needs another. */
+const SCAN_TIMEOUT_MS = 90_000;
+const WINDOW = { count: 64, bytes: 8 * 2 ** 20 };
+
+export interface Options {
+  /** Says what would happen, and changes nothing. */
+  dryRun?: boolean;
+  /** Matching messages, at the most. */
+  limit?: number;
+  /** Hears the id of each message that leaves the queue. */
+  note?: (id: string) => void;
+}
+
+export interface Removal {
+  queue: string;
+  dryRun: boolean;
+  matched: number;
+  /** Messages still there, the failed ones among them. */
+  left: number;
+  /** The whole queue was looked at, as far as it reached when this began. */
+  complete: boolean;
+}
+
+export interface Replayed extends Removal {
+  replayed: number;
+  /** Not confirmed in the agent's queue, and so still dead letters; the first one ends the replay. */
+  failed: number;
+  error?: { code: string; message: string };
+}
+
+export interface Purged extends Removal {
+  purged: number;
+}
+
+/** What operators do with the messages that nobody should need: look, replay, purge. */
+export class DeadLetters {
+  constructor(
+    private readonly connection: AmqpConnection,
+    private readonly publisher: Publisher,
+    private readonly ttl: QueueTtlConfig,
+    private readonly log: Log,
+  ) {}
+
+  /** The first messages of a queue as `describe` shows them, in order; counts as one delivery of each. */
+  async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T): Promise<T[]> {
+    const shown: T[] = [];
+    await this.scan(queue, limit, (message) => {
+      shown.push(describe(message));
+      return Promise.resolve('stay');
+    });
+    return shown;
+  }
+
+  /** The message at the head of any queue, which stays there; counts as one delivery of it. Throws as `scanQueue`. */
+  async head(queue: string): Promise<ConsumeMessage | undefined> {
+    return (await this.peek(queue, 1, (message) => message))[0];
+  }
+
+  /** The first message with this id; `complete` says whether the whole queue was looked at in vain. */
+  async find<T>(queue: string, id: string, describe: (message: ConsumeMessage) => T) {
+    let found: T | undefined;
+    const { complete } = await this.scan(queue, Infinity, (message) => {
+      if (idOfMessage(message) !== id) return Promise.resolve('stay');
+      found = describe(message);
+      return Promise.resolve('end');
+    });
+    return { found, complete };
+  }
+
+  /**
+   * Puts dead letters back into the agent's queue, body and id as they are. Each leaves the dead-letter queue only after
+   * its copy was confirmed: a crash in between leaves two copies, of which the receiver drops one by its id.
+   */
+  async replay(agentId: string, selection: Selection, options: Options): Promise<Replayed> {
+    const { dryRun = false, limit = Infinity, note } = options;
+    const queue = dlqName(agentId);
+    const window = new Window(WINDOW.count, WINDOW.bytes);
+    const done: Replayed = { queue, dryRun, matched: 0, replayed: 0, failed: 0, left: 0, complete: false };
+    const republish = async (message: ConsumeMessage) => {
+      try {
+        await this.publish(message, agentId, replayHeaders(message));
+        done.replayed += 1;
+        note?.(idOfMessage(message));
+        return true;
+      } catch (error) {
+        done.failed += 1;
+        done.error ??= { code: error instanceof DmrError ? error.code : 'INTERNAL', message: messageOf(error) };
+        return false;
+      }
+    };
+    const scanned = await this.scan(queue, Infinity, async (message) => {
+      if (done.failed > 0 || done.matched >= limit) return 'end';
+      if (!selection.matches(message)) return 'stay';
+      done.matched += 1;
+      if (dryRun) return 'stay';
+      const { result } = await window.begin(message.content.length, () => republish(message));
+      return { taking: result };
+    });
+    return { ...done, left: scanned.total - done.replayed, complete: scanned.complete && done.failed === 0 };
+  }
+
+  /** Deletes messages for good. */
+  async purge(queue: string, selection: Selection, options: Options): Promise<Purged> {
+    const { dryRun = false, limit = Infinity, note } = options;
+    const done: Purged = { queue, dryRun, matched: 0, purged: 0, left: 0, complete: false };
+    const scanned = await this.scan(queue, Infinity, (message) => {
+      if (done.matched >= limit) return Promise.resolve('end');
+      if (!selection.matches(message)) return Promise.resolve('stay');
+      done.matched += 1;
+      if (dryRun) return Promise.resolve('stay');
+      done.purged += 1;
+      note?.(idOfMessage(message));
+      return Promise.resolve({ taking: Promise.resolve(true) });
+    });
+    return { ...done, left: scanned.total - done.purged, complete: scanned.complete };
+  }
+
+  private scan(queue: string, limit: number, look: Parameters<typeof scanQueue>[2]['look']): Promise<Scanned> {
+    const renew = (message: ConsumeMessage) => this.renew(queue, message);
+    return scanQueue(this.connection, queue, { limit, timeoutMs: SCAN_TIMEOUT_MS, look, renew });
+  }
+
+  /**
+   * Before the broker's limit takes a message that was looked at too often, a copy follows at the end of the queue, for
+   * what is left of the lifetime. RabbitMQ 3 has no limit unless somebody sets one.
+   */
+  private renew(queue: string, message: ConsumeMessage): Promise<boolean> | undefined {
+    const major = Number.parseInt(this.connection.brokerVersion ?? '', 10);
+    if (!(major >= 4) || returnsOf(message) < RENEW_AFTER) return undefined;
+    const since = timeOfLetter(message) ?? Date.now();
+    const ttlMs = queue === VALIDATION_FAILURES ? this.ttl.validationFailuresTtlMs : this.ttl.dlqTtlMs;
+    const leftMs = Math.min(ttlMs, Math.max(1, since + ttlMs - Date.now()));
+    return this.publish(message, queue, copiedHeaders(message), leftMs).then(
+      () => true,
+      (error: unknown) => {
+        this.log.warn(`a message of ${queue} could not be renewed: ${messageOf(error)}`);
+        return false;
+      },
+    );
+  }
+
+  private publish(message: ConsumeMessage, queue: string, headers: Record<string, unknown>, expirationMs?: number) {
+    const messageId = idOfMessage(message);
+    return this.publisher.publish(
+      { queue, body: message.content, messageId, headers, expirationMs },
+      CONFIRM_TIMEOUT_MS,
+    );
+  }
+}

@@ -1,0 +1,111 @@
+import type { Message } from 'amqplib';
+import { idOf, isIsoTimestamp } from '../protocol/envelope';
+import { ERROR_TYPES } from '../protocol/events';
+import { deadAtOf, reasonOf, replayedCount, triesOf } from './headers';
+
+/** What may be shown of a dead letter: never a word of its content. */
+export interface DeadLetter {
+  id: string;
+  senderId: string | null;
+  recipientId: string | null;
+  type: string | null;
+  /** When the server accepted it, ISO 8601. */
+  receivedAt: string | null;
+  /** When it was dead-lettered, ISO 8601; null where nobody wrote that down. */
+  deadAt: string | null;
+  reason: string;
+  tries: number | null;
+  replayed: number;
+  bytes: number;
+  /** Of a W3C traceparent in the envelope. */
+  traceId: string | null;
+}
+
+/** The same of a refused message; the texts of the errors may quote it, so only their types are shown. */
+export interface FailureRecord {
+  id: string;
+  types: string[];
+  senderId: string | null;
+  recipientId: string | null;
+  receivedAt: string | null;
+  bytes: number;
+}
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+/** W3C Trace Context, section 3.2; an id of zeros alone is invalid. */
+const TRACEPARENT = /^[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+
+export function describeLetter(message: Message): DeadLetter {
+  const envelope = bodyOf(message);
+  const deadAt = deadAtOf(message);
+  return {
+    id: idOfMessage(message),
+    senderId: uuid(envelope['senderId']),
+    recipientId: uuid(envelope['recipientId']),
+    type: envelope['type'] === 'ChatMessage' ? 'ChatMessage' : null,
+    receivedAt: time(envelope['receivedAt']),
+    deadAt: deadAt === undefined ? null : new Date(deadAt).toISOString(),
+    reason: reasonOf(message),
+    tries: triesOf(message),
+    replayed: replayedCount(message),
+    bytes: message.content.length,
+    traceId: traceIdOf(envelope['traceparent']),
+  };
+}
+
+export function describeFailure(message: Message): FailureRecord {
+  const record = bodyOf(message);
+  const refused = (typeof record['message'] === 'object' && record['message'] ? record['message'] : {}) as Body;
+  return {
+    id: idOfMessage(message),
+    types: typesOf(record['errors']),
+    senderId: uuid(refused['senderId']),
+    recipientId: uuid(refused['recipientId']),
+    receivedAt: time(record['receivedAt']),
+    bytes: message.content.length,
+  };
+}
+
+/** The id under which the message was published; one that came in by another way may carry it in its body alone. */
+export function idOfMessage(message: Message): string {
+  const id: unknown = message.properties.messageId;
+  return idOf({ id }) ?? idOf(bodyOf(message)) ?? '';
+}
+
+/** When it was dead-lettered or else accepted, ms since the epoch. */
+export function timeOfLetter(message: Message): number | undefined {
+  return deadAtOf(message) ?? receivedAtOf(message);
+}
+
+export function receivedAtOf(message: Pick<Message, 'content'>): number | undefined {
+  const text = time(bodyOf(message)['receivedAt']);
+  return text === null ? undefined : Date.parse(text);
+}
+
+type Body = Record<string, unknown>;
+
+function bodyOf({ content }: Pick<Message, 'content'>): Body {
+  try {
+    const value: unknown = JSON.parse(content.toString());
+    return typeof value === 'object' && value !== null ? (value as Body) : {};
+  } catch {
+    return {}; // UNPARSEABLE lies here too
+  }
+}
+
+function uuid(value: unknown): string | null {
+  return typeof value === 'string' && UUID.test(value) ? value : null;
+}
+
+function time(value: unknown): string | null {
+  return isIsoTimestamp(value) ? value : null;
+}
+
+function traceIdOf(value: unknown): string | null {
+  return (typeof value === 'string' && TRACEPARENT.exec(value)?.[1]) || null;
+}
+
+function typesOf(errors: unknown): string[] {
+  const list = Array.isArray(errors) ? (errors as { type?: unknown }[]) : [];
+  return [...new Set(list.map((error) => String(error?.type)).filter((type) => ERROR_TYPES.has(type)))];
+}

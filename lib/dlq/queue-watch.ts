@@ -1,0 +1,110 @@
+import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
+import type { QueueTtlConfig } from '../config/types';
+import { mapParallel } from '../parallel';
+import type { NodeRouter } from '../router/node-router';
+import type { Placed } from '../router/routes';
+import { HeadTimes } from './head-times';
+import { idOfMessage, receivedAtOf, timeOfLetter } from './letter';
+
+/** One queue of the mesh. */
+export interface QueueRow {
+  queue: string;
+  kind: 'agent' | 'dlq' | 'failures';
+  /** Null for validation-failures. */
+  agentId: string | null;
+  /** Ready messages. */
+  messages: number;
+  consumers: number;
+  /** Node that consumes it. */
+  node: string | null;
+  /** Messages that its agent has and has not answered. */
+  inFlight: number | null;
+  /** How long the oldest message has waited, s; 0 when there is none, null while that is not known. */
+  oldestSeconds: number | null;
+  /** It exists with other arguments than ours. */
+  asIs: boolean;
+}
+
+/** Queues counted at the same time, each on a channel of its own. */
+const PARALLEL = 32;
+/** Heads looked at in one round; the others have their turn in the next. */
+const LOOKS_PER_ROUND = 50;
+
+/** Counts all queues of the agents, and knows since when the oldest message of each has been waiting. */
+export class QueueWatch {
+  private readonly heads = new HeadTimes();
+  /** Agents whose queues are counted; one that left stays until they are gone. */
+  private readonly seen = new Set<string>();
+
+  constructor(
+    private readonly router: NodeRouter,
+    private readonly ttl: QueueTtlConfig,
+  ) {}
+
+  /** All queues that exist; those of a listed agent also where they are missing, as empty. */
+  async count(): Promise<QueueRow[]> {
+    for (const { id } of [...this.router.directory.list(), ...this.router.departed]) this.seen.add(id);
+    const rows = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
+    return [...rows.flat(), await this.row(VALIDATION_FAILURES, 'failures', null, true)].filter((row) => row !== null);
+  }
+
+  /**
+   * Adds who consumes what and how old it is. To be done by one node of the mesh: it may look at the head of a queue, at
+   * that of an agent's only while the agent is nowhere. Not exact is the age of what came into an agent's empty queue,
+   * too high by one interval at the most, and of what follows a message that was taken out between two rounds.
+   */
+  async complete(rows: QueueRow[], placed: ReadonlyMap<string, Placed>): Promise<void> {
+    const unknown: QueueRow[] = [];
+    for (const row of rows) {
+      const session = row.kind === 'agent' ? placed.get(row.agentId ?? '') : undefined;
+      Object.assign(row, { node: session?.node ?? null, inFlight: session?.inFlight ?? null });
+      if (session ?? row.consumers > 0) this.heads.consumed(row.queue);
+      else if (this.heads.counted(row.queue, row.messages, this.ttlOf(row), row.kind !== 'agent')) unknown.push(row);
+    }
+    await mapParallel(unknown.slice(0, LOOKS_PER_ROUND), PARALLEL, (row) => this.look(row));
+    for (const row of rows) row.oldestSeconds = this.ageOf(row, placed.get(row.agentId ?? ''));
+  }
+
+  private async countOf(agentId: string): Promise<(QueueRow | null)[]> {
+    const isListed = this.router.directory.get(agentId) !== undefined;
+    const rows = await Promise.all([
+      this.row(agentId, 'agent', agentId, isListed),
+      this.row(dlqName(agentId), 'dlq', agentId, isListed),
+    ]);
+    if (rows.some((row) => row !== null)) return rows;
+    this.seen.delete(agentId);
+    this.heads.forget(agentId);
+    this.heads.forget(dlqName(agentId));
+    return [];
+  }
+
+  private async row(queue: string, kind: QueueRow['kind'], agentId: string | null, always: boolean) {
+    const look = await this.router.look(queue);
+    if (!look && !always) return null;
+    const { ready, consumers } = look ?? { ready: 0, consumers: 0 };
+    const unknown = { node: null, inFlight: null, oldestSeconds: null };
+    return { queue, kind, agentId, messages: ready, consumers, ...unknown, asIs: this.router.isAsIs(queue) };
+  }
+
+  private ageOf(row: QueueRow, session: Placed | undefined): number | null {
+    if (row.kind !== 'agent' || !(session ?? row.consumers > 0)) return this.heads.ageOf(row.queue) ?? null;
+    // Its agent is there: what it has was taken before what waits.
+    if (session?.oldestAt !== undefined) return Math.max(0, Date.now() - session.oldestAt) / 1000;
+    return row.messages === 0 ? 0 : null;
+  }
+
+  private async look({ queue, kind }: QueueRow): Promise<void> {
+    try {
+      const head = await this.router.deadLetters.head(queue);
+      const since = head && (kind === 'agent' ? receivedAtOf(head) : timeOfLetter(head));
+      this.heads.looked(queue, head && { id: idOfMessage(head), since });
+    } catch {
+      // Somebody goes through it, or it is gone: the next round looks again.
+    }
+  }
+
+  private ttlOf({ kind }: QueueRow): number {
+    if (kind === 'agent') return this.ttl.agentTtlMs;
+    return kind === 'dlq' ? this.ttl.dlqTtlMs : this.ttl.validationFailuresTtlMs;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Message } from 'amqplib';
+import { FinalError } from '../errors';
+import { reasonOf } from './headers';
+import { idOfMessage, timeOfLetter } from './letter';
+
+/** Which messages of a queue are meant: exactly one of ids, a reason, a time window (either end may be open) or all. */
+export interface SelectionParams {
+  ids?: string[];
+  reason?: string;
+  /** ISO 8601; of the dead-lettering, or of the acceptance where the other is not known. */
+  from?: string;
+  to?: string;
+  all?: boolean;
+}
+
+export interface Selection {
+  /** For a log line. */
+  by: 'ids' | 'reason' | 'time' | 'all';
+  matches: (message: Message) => boolean;
+}
+
+/** Throws FinalError SELECTION_MISSING, SELECTION_AMBIGUOUS or SELECTION_INVALID. */
+export function selectionOf({ ids, reason, from, to, all }: SelectionParams): Selection {
+  const meant: Selection[] = [];
+  if (ids) meant.push(byId(new Set(ids)));
+  if (reason !== undefined) meant.push({ by: 'reason', matches: (message) => reasonOf(message) === reason });
+  if (from !== undefined || to !== undefined) meant.push(byTime(timeOf(from, -Infinity), timeOf(to, Infinity)));
+  if (all) meant.push({ by: 'all', matches: () => true });
+  const [first, second] = meant;
+  if (!first) {
+    throw new FinalError('SELECTION_MISSING', 'Say which messages: ids, a reason, from and to, or all of them (all)');
+  }
+  if (second) {
+    throw new FinalError('SELECTION_AMBIGUOUS', `Select by one thing alone, not by ${first.by} and ${second.by}`);
+  }
+  return first;
+}
+
+function byId(ids: Set<string>): Selection {
+  return { by: 'ids', matches: (message) => ids.has(idOfMessage(message)) };
+}
+
+function byTime(from: number, to: number): Selection {
+  const isWithin = (time: number | undefined) => time !== undefined && time >= from && time <= to;
+  return { by: 'time', matches: (message) => isWithin(timeOfLetter(message)) };
+}
+
+function timeOf(text: string | undefined, open: number): number {
+  if (text === undefined) return open;
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new FinalError('SELECTION_INVALID', 'from and to want a time such as 2026-01-31T12:00:00Z');
+}
