@@ -3,6 +3,12 @@ import { lines, number, rateBy, type Dashboard, type Row } from './grafana';
 const BY = '{{instance}}';
 const counter = (name: string, legend: string) => ({ ...rateBy(`rabbitmq_global_${name}_total`, []), legend });
 
+/** The name changed with RabbitMQ 4.2. */
+const COMMIT_LATENCY = {
+  '3.x': 'rabbitmq_raft_entry_commit_latency_seconds',
+  '4.2': 'rabbitmq_raft_max_commit_latency_seconds',
+};
+
 const now: Row = {
   title: 'Now',
   panels: [
@@ -80,16 +86,8 @@ const nodes: Row = {
     lines('Erlang processes', 'percentunit', [
       { expr: 'rabbitmq_erlang_processes_used / rabbitmq_erlang_processes_limit', legend: BY },
     ]),
-    lines(
-      'File handles',
-      'percentunit',
-      [{ expr: 'rabbitmq_process_open_fds / rabbitmq_process_max_fds', legend: BY }],
-      {
-        description: 'Up to 3.x a quorum queue reserves handles that are not counted here.',
-      },
-    ),
     lines('Commit latency of the quorum queues', 's', [
-      { expr: 'rabbitmq_raft_entry_commit_latency_seconds', legend: BY },
+      { expr: `${COMMIT_LATENCY['4.2']} or ${COMMIT_LATENCY['3.x']}`, legend: BY },
     ]),
   ],
 };
