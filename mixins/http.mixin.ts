@@ -4,11 +4,19 @@ import ApiGateway from 'moleculer-web';
 import { defineMixin } from '../lib/define-service';
 import { messageOf } from '../lib/errors';
 import { sendJson } from '../lib/http/operations-route';
-import { problemOf } from '../lib/http/problem';
+import { HttpError, problemOf } from '../lib/http/problem';
 
 interface HttpService extends Service {
   server: Server;
   errorHandler(request: IncomingMessage, response: ServerResponse, error: unknown): void;
+}
+
+/**
+ * moleculer-web takes OPTIONS for the preflight of any other method and runs that one's route. No origin of ours is asked
+ * by scripts of other pages, so there is no preflight.
+ */
+function refuseOptions(request: IncomingMessage, _response: ServerResponse, next: (error?: unknown) => void): void {
+  next(request.method === 'OPTIONS' ? new HttpError(404, 'NOT_FOUND', 'There is nothing at this path') : undefined);
 }
 
 /**
@@ -17,7 +25,13 @@ interface HttpService extends Service {
  */
 export const httpMixin: Partial<ServiceSchema> = defineMixin<HttpService>({
   mixins: [ApiGateway],
-  settings: { logRequest: null, logRequestParams: null, logResponse: null, logRouteRegistration: null },
+  settings: {
+    logRequest: null,
+    logRequestParams: null,
+    logResponse: null,
+    logRouteRegistration: null,
+    use: [refuseOptions],
+  },
   actions: { listAliases: false, addRoute: false, removeRoute: false },
   methods: {
     errorHandler(this: HttpService, _request: IncomingMessage, response: ServerResponse, error: unknown) {

@@ -1,18 +1,29 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { MetricReporters, type Service, type ServiceBroker, type ServiceSchema } from 'moleculer';
 import PrometheusService from 'moleculer-prometheus';
+import type { NodeConfig } from '../lib/config/types';
 import { defineMixin } from '../lib/define-service';
-import type { MetricDefinition } from '../lib/telemetry/definitions';
+import { messageOf } from '../lib/errors';
+import { drainHttp } from '../lib/http/drain';
+import { operationsServer } from '../lib/http/operations-route';
+import { inMesh, meshConnected } from '../lib/mesh/nodes';
+import type { Definitions } from '../lib/telemetry/definitions';
 import { Metrics } from '../lib/telemetry/metrics';
+import { forgetAgents, forgetDefaults, type Metric } from '../lib/telemetry/series';
+import { ownVersion } from '../lib/telemetry/version';
 
-interface Registry {
-  metrics(options?: { timestamps: boolean }): string;
-}
+/** How long a scrape that is under way may take when the node stops. */
+const DRAIN_MS = 1000;
 
 interface MetricsService extends Service {
-  register: Registry;
+  register: { metrics(options?: { timestamps: boolean }): string };
+  metrics: Record<string, Metric>;
   server: unknown;
+  operations: Server | undefined;
   update(name: string, method: string, labels: object | null, value: number): void;
-  moleculer: { generatePrometheusResponse(): string };
+  moleculer: MoleculerMetricsText;
+  open(metrics: Metrics): void;
 }
 
 /** Moleculer's own Prometheus renderer without its HTTP server. */
@@ -37,7 +48,7 @@ export function metricsOf(broker: ServiceBroker): Metrics {
   return metrics;
 }
 
-/** The library opens an HTTP server of its own; ours is served on PORT, so it gets one that never listens. */
+/** The library opens an HTTP server of its own; ours is served elsewhere, so it gets one that never listens. */
 const noServer = () => ({ get: () => undefined, listen: () => Promise.resolve(), server: { close: () => undefined } });
 
 // Metrics that the library feeds from an event that only a legacy exporter sends.
@@ -45,34 +56,71 @@ const neverFed = { moleculer_req_total: null, moleculer_req_errors_total: null, 
 
 /**
  * Collects everything a process has to say in the Prometheus text format: the given metrics, those of the process and
- * Moleculer's. Action `metrics.text` renders them; the HTTP service of the node serves them on `port`.
+ * Moleculer's. Action `metrics.text` renders them. They are served by the HTTP service of the node on its port, or with
+ * METRICS_PORT by this one, health beside them.
  */
-export function metricsService(definitions: Record<string, MetricDefinition>, port: number): ServiceSchema {
+export function metricsService(
+  definitions: Definitions,
+  role: 'server' | 'agent',
+  { port, metricsPort }: NodeConfig & { port: number; metricsPort?: number },
+): ServiceSchema {
   return {
     name: 'metrics',
-    mixins: [collector, PrometheusService],
-    settings: { port, metrics: { ...definitions, ...neverFed } },
+    mixins: [ownServer(metricsPort), collector(role), PrometheusService],
+    settings: { port: metricsPort ?? port, metrics: { ...definitions, ...neverFed } },
   };
 }
 
-const collector = defineMixin<MetricsService>({
-  actions: {
-    text: {
-      visibility: 'public',
-      handler(this: MetricsService) {
-        return `${this.register.metrics({ timestamps: false })}\n${this.moleculer.generatePrometheusResponse()}\n`;
+const collector = (role: string) =>
+  defineMixin<MetricsService>({
+    actions: {
+      text: {
+        visibility: 'public',
+        handler(this: MetricsService) {
+          metricsOf(this.broker).read();
+          return `${this.register.metrics({ timestamps: false })}\n${this.moleculer.generatePrometheusResponse()}\n`;
+        },
       },
     },
-  },
-  created(this: MetricsService) {
-    this.server = noServer();
-  },
-  started(this: MetricsService) {
-    this.moleculer = new MoleculerMetricsText({ excludes: ['os.**', 'process.**'] });
-    (this.moleculer as MoleculerMetricsText).init(this.broker.metrics);
-    metricsOf(this.broker).attach((name, method, labels, value) => this.update(name, method, labels ?? null, value));
-  },
-  stopped(this: MetricsService) {
-    metricsOf(this.broker).detach();
-  },
-});
+    methods: {
+      open(this: MetricsService, metrics: Metrics) {
+        const update = this.update.bind(this);
+        metrics.attach((name, method, labels, value) => update(name, method, labels ?? null, value), {
+          clear: (name) => this.metrics[name]?.reset(),
+          forget: (agents) => forgetAgents(this.metrics, agents),
+          failed: (name, error) => this.logger.error(`the metric ${name} could not be updated: ${messageOf(error)}`),
+        });
+      },
+    },
+    created(this: MetricsService) {
+      this.server = noServer();
+    },
+    started(this: MetricsService) {
+      const { broker } = this;
+      this.moleculer = new MoleculerMetricsText({ excludes: ['os.**', 'process.**'] });
+      this.moleculer.init(broker.metrics);
+      forgetDefaults(this.metrics);
+      const metrics = metricsOf(broker);
+      this.open(metrics);
+      metrics.set('dmr_build_info', 1, { version: ownVersion(), role });
+      if (!inMesh(broker)) return;
+      const use = { use: 'transporter' };
+      metrics.collect(() => metrics.set('dmr_broker_connection_open', meshConnected(broker) ? 1 : 0, use));
+    },
+    stopped(this: MetricsService) {
+      metricsOf(this.broker).detach();
+    },
+  });
+
+const ownServer = (port: number | undefined) =>
+  defineMixin<MetricsService>({
+    async started(this: MetricsService) {
+      if (port === undefined) return;
+      this.operations = operationsServer(this.broker);
+      this.operations.listen(port);
+      await once(this.operations, 'listening');
+    },
+    async stopped(this: MetricsService) {
+      if (this.operations) await drainHttp(this.operations, DRAIN_MS);
+    },
+  });

@@ -3,6 +3,7 @@ import type { AgentSnapshot } from '../lib/agents/agent-record';
 import { askSnapshots } from '../lib/agents/ask-snapshots';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { addHealth, type HealthParts } from '../lib/mesh/health';
 import { NodeRouter } from '../lib/router/node-router';
 import { metricsOf } from './metrics.mixin';
 
@@ -17,6 +18,13 @@ export interface NodeRouterService extends Service {
 interface Shared {
   router: NodeRouter;
   users: number;
+  endHealth: () => void;
+}
+
+function healthOf(router: NodeRouter): HealthParts {
+  const broker = router.health();
+  const { ready, size } = router.directory;
+  return { broker: { ok: Object.values(broker).every(Boolean), ...broker }, agents: { ok: ready, known: size } };
 }
 
 const perBroker = new WeakMap<ServiceBroker, Shared>();
@@ -26,7 +34,7 @@ function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
   let shared = perBroker.get(broker);
   if (!shared) {
     const router = new NodeRouter(config, broker.nodeID, broker.getLogger('amqp'), metricsOf(broker));
-    perBroker.set(broker, (shared = { router, users: 0 }));
+    perBroker.set(broker, (shared = { router, users: 0, endHealth: addHealth(broker, () => healthOf(router)) }));
   }
   shared.users += 1;
   if (shared.users === 1) shared.router.start();
@@ -40,6 +48,7 @@ async function release(broker: ServiceBroker): Promise<void> {
   shared.users -= 1;
   if (shared.users > 0) return;
   perBroker.delete(broker);
+  shared.endHealth();
   await shared.router.stop();
 }
 

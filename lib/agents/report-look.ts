@@ -1,15 +1,14 @@
 import type { Log } from '../log';
-import type { Metrics } from '../telemetry/metrics';
 import { isWhole, type Taken } from './agent-list';
 import type { CentOpsList } from './centops-client';
+import type { SyncMetrics } from './sync-metrics';
 
 const LOGGED_REJECTIONS = 10;
 
 /** Says in log and metrics what an answer of CentOps was worth; `known`: agents in the list after it. */
-export function reportLook(log: Log, metrics: Metrics, answer: CentOpsList, taken: Taken, known: number): void {
+export function reportLook(log: Log, metrics: SyncMetrics, answer: CentOpsList, taken: Taken, known: number): void {
   const { diff, missing, suspicious } = taken;
-  metrics.set('dmr_centops_whole', isWhole(answer) ? 1 : 0);
-  if (isWhole(answer)) metrics.set('dmr_centops_suspicious', suspicious ? missing : 0);
+  metrics.looked(isWhole(answer) ? 'whole' : 'partial', suspicious ? missing : 0);
   for (const why of answer.rejected.slice(0, LOGGED_REJECTIONS)) log.warn(`CentOps' list is not whole: ${why}`);
   const more = answer.rejected.length - LOGGED_REJECTIONS;
   if (more > 0) log.warn(`CentOps' list is not whole for ${more} reasons more`);

@@ -55,6 +55,11 @@ export class QueueConsumer {
     private readonly log: Log,
   ) {}
 
+  /** Whether the broker hands out the queue's messages here right now. */
+  get consuming(): boolean {
+    return this.channel !== null && this.tag !== undefined && !this.closed;
+  }
+
   /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
   async start(): Promise<void> {
     this.connection.on('open', this.onOpen);
@@ -107,7 +112,7 @@ export class QueueConsumer {
       if (this.closed) return this.giveUp();
       await channel.prefetch(this.options.prefetch);
       const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
-      this.tag = consumerTag;
+      if (this.channel === channel) this.tag = consumerTag;
       this.failures = 0;
     } catch (error) {
       this.giveUp();
@@ -130,6 +135,7 @@ export class QueueConsumer {
   private lose(channel: Channel | null): boolean {
     if (channel === null || this.channel !== channel) return false;
     this.channel = null;
+    this.tag = undefined;
     this.inFlight = 0;
     this.lifetime.abort();
     return true;

@@ -59,6 +59,8 @@ export class Publisher {
   constructor(
     private readonly connection: AmqpConnection,
     private readonly log: Log,
+    /** Hears how long each confirm took, s, those included that came too late for their message. */
+    private readonly onConfirm: (seconds: number) => void = () => undefined,
   ) {}
 
   /** True while a channel is open and the broker takes messages. */
@@ -127,6 +129,7 @@ export class Publisher {
     const { queue, body, messageId, headers } = publication;
     const options = { persistent: true, mandatory: true, messageId, headers, contentType: 'application/json' };
     const sentAt = Date.now();
+    const startedAt = performance.now();
     return new Promise<void>((resolve, reject) => {
       const confirm = (error: unknown) => {
         clearTimeout(timer);
@@ -136,6 +139,7 @@ export class Publisher {
         if (error) reject(this.refused(channel, error));
         else if (returned) reject(new UnroutableError(queue));
         else resolve();
+        if (!error) this.onConfirm((performance.now() - startedAt) / 1000);
       };
       const late = () => {
         if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.lateOn(channel, sentAt);

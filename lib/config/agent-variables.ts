@@ -1,4 +1,4 @@
-import { NODE_VARIABLES } from './node-variables';
+import { METRICS_PORT, NODE_VARIABLES } from './node-variables';
 import { folder, milliseconds, namespace, oneOf, privateKey, requestUrl, socketOrigins, uuid, whole } from './rules';
 import type { Variables } from './variable';
 
@@ -40,6 +40,7 @@ const UPLINK_VARIABLES = {
 /** Read by an agent. */
 export const AGENT_VARIABLES = {
   PORT: { doc: 'REST port; 0 takes any free one.', rule: whole(0, 65535), default: '8077' },
+  METRICS_PORT,
   ...NODE_VARIABLES,
   AGENT_ID: {
     doc: 'UUID of this agent at CentOps.',

@@ -34,6 +34,14 @@ const UNVERIFIED = {
     v.ENVIRONMENT === 'production' && v.NODE_TLS_REJECT_UNAUTHORIZED === '0',
 } as const;
 
+/** Wrong in every role that has metrics. */
+const SAME_PORT = {
+  variable: 'METRICS_PORT',
+  wants: 'another port than PORT',
+  limit: 'PORT',
+  found: (v: Pick<RoleValues<'server'>, 'PORT' | 'METRICS_PORT'>) => v.METRICS_PORT === v.PORT && v.PORT !== 0,
+} as const;
+
 const MESH: readonly Contradiction<'mesh'>[] = [
   UNVERIFIED,
   {
@@ -58,6 +66,7 @@ const MESH: readonly Contradiction<'mesh'>[] = [
 export const CONTRADICTIONS: Contradictions = {
   server: [
     ...MESH,
+    SAME_PORT,
     {
       variable: 'CENTOPS_CONFIGURATION_API_SECRET',
       wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
@@ -88,6 +97,7 @@ export const CONTRADICTIONS: Contradictions = {
   mesh: MESH,
   agent: [
     UNVERIFIED,
+    SAME_PORT,
     {
       variable: 'WEBSOCKET_RECONNECTION_DELAY',
       wants: 'at most WEBSOCKET_RECONNECTION_DELAY_MAX',

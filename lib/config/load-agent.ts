@@ -11,6 +11,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
   return {
     ...nodeConfig(values),
     port: values.PORT,
+    metricsPort: values.METRICS_PORT,
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
     previousPrivateKeyPem: values.AGENT_PRIVATE_KEY_PREVIOUS,

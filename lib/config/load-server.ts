@@ -11,6 +11,7 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
   return {
     ...nodeConfig(values),
     port: values.PORT,
+    metricsPort: values.METRICS_PORT,
     socket: {
       namespace: values.WEB_SOCKET_NAMESPACE,
       maxDisconnectionMs: values.WEB_SOCKET_MAX_DISCONNECTION_DURATION,

@@ -2,7 +2,7 @@ import { isAnyPrivateKey, isCertificate } from './formats';
 import { pemFile, readableFile } from './file-rules';
 import { hostList } from './host-list';
 import { flag, httpUrl, logLevels, milliseconds, oneOf, text, whole } from './rules';
-import type { Variables } from './variable';
+import type { Variable, Variables } from './variable';
 
 /** What chooses the services of a process; the npm scripts set it. */
 export const PROCESS_VARIABLES = {
@@ -12,6 +12,13 @@ export const PROCESS_VARIABLES = {
     default: 'server',
   },
 } as const satisfies Variables;
+
+/** Read by the roles that have metrics. */
+export const METRICS_PORT = {
+  doc: 'Port of an HTTP server of its own for `/metrics` and health, which PORT keeps as well; `/metrics` leaves PORT then. 0 takes any free one.',
+  rule: whole(0, 65535),
+  example: '9464',
+} as const satisfies Variable;
 
 /** Read by every role. */
 export const NODE_VARIABLES = {

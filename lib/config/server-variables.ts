@@ -1,4 +1,4 @@
-import { AMQP_VARIABLES, NODE_VARIABLES } from './node-variables';
+import { AMQP_VARIABLES, METRICS_PORT, NODE_VARIABLES } from './node-variables';
 import { cron, flag, lifetime, milliseconds, namespace, requestUrl, text, whole } from './rules';
 import type { Variables } from './variable';
 
@@ -159,6 +159,7 @@ const LIMIT_VARIABLES = {
 /** Read by a server node. */
 export const SERVER_VARIABLES = {
   PORT: { doc: 'HTTP and WebSocket port; 0 takes any free one.', rule: whole(0, 65535), default: '8075' },
+  METRICS_PORT,
   ...NODE_VARIABLES,
   ...SOCKET_VARIABLES,
   ...CENTOPS_VARIABLES,

@@ -81,6 +81,8 @@ export interface CentOpsConfig {
 export interface ServerConfig extends NodeConfig {
   /** HTTP and WebSocket port; 0 takes any free one. */
   port: number;
+  /** Port for metrics and health alone, where `/metrics` is not on the other one. */
+  metricsPort?: number;
   socket: {
     namespace: string;
     /** Connection state recovery, ms. */
@@ -115,6 +117,8 @@ export interface ServerConfig extends NodeConfig {
 export interface AgentConfig extends NodeConfig {
   /** REST port; 0 takes any free one. */
   port: number;
+  /** As that of a server node. */
+  metricsPort?: number;
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;

@@ -11,7 +11,7 @@ export class KeyRing {
   /** What a seal may have been made for, in the order to try. */
   readonly opening: readonly KeyObject[];
   /** The last answer: a list stays the same for long. */
-  private signing: { certificate: string; key: KeyObject } | undefined;
+  private fit: { certificate: string; key: KeyObject | undefined } | undefined;
 
   /** Takes PEM texts; throws FinalError KEY_INVALID. */
   constructor(currentPem: string, previousPem?: string) {
@@ -25,13 +25,22 @@ export class KeyRing {
    */
   signingKeyFor(listedCertificate: string | undefined): KeyObject {
     if (listedCertificate === undefined || this.opening.length === 1) return this.current;
-    if (this.signing?.certificate !== listedCertificate) {
-      this.signing = { certificate: listedCertificate, key: this.fitting(listedCertificate) ?? this.current };
-    }
-    return this.signing.key;
+    return this.fitting(listedCertificate) ?? this.current;
+  }
+
+  /** Which of the keys is the one of this certificate. */
+  nameOf(listedCertificate: string | undefined): 'current' | 'previous' | 'none' {
+    const key = listedCertificate === undefined ? undefined : this.fitting(listedCertificate);
+    if (!key) return 'none';
+    return key === this.current ? 'current' : 'previous';
   }
 
   private fitting(certificate: string): KeyObject | undefined {
+    if (this.fit?.certificate !== certificate) this.fit = { certificate, key: this.lookFor(certificate) };
+    return this.fit.key;
+  }
+
+  private lookFor(certificate: string): KeyObject | undefined {
     try {
       const listed = importPublicKey(certificate);
       return this.opening.find((key) => createPublicKey(key).equals(listed));

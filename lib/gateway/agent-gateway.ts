@@ -8,11 +8,12 @@ import { MESSAGE_UP, PARTIAL_LIST, type ServerAck } from '../protocol/events';
 import type { NodeRouter } from '../router/node-router';
 import type { SessionInfo } from '../router/routes';
 import { Seldom } from '../seldom';
-import { secondsSince, type Metrics } from '../telemetry/metrics';
+import { secondsSince, type Labels, type Metrics } from '../telemetry/metrics';
 import { AgentSession } from './agent-session';
 import { AgentSessions } from './agent-sessions';
 import { Door } from './door';
 import { farewell, waitUntil } from './farewell';
+import { watchGateway } from './gateway-metrics';
 import { listenSpanMs, partialList } from './handshake';
 import { Inflow, type Overflow } from './inflow';
 import type { Login, Outcome } from './rivals';
@@ -22,6 +23,7 @@ export interface AgentSocket extends Socket {
   data: { agentId: string; certificate: string | undefined };
 }
 
+const ANSWERED = { event: MESSAGE_UP };
 const REPEAT_WARNING_MS = 60_000;
 /** For the sockets and consumers that are closed at the deadline, ms. */
 const CLOSING_MS = 2000;
@@ -35,6 +37,10 @@ export class AgentGateway {
   /** Messages up that are not answered yet, of whichever socket. */
   private accepting = 0;
   private left: Promise<void> | undefined;
+  private readonly unwatch: () => void;
+  private readonly received: Labels;
+  /** Labels of each event that goes down. */
+  private readonly sent = new Map<string, Labels>();
 
   constructor(
     private readonly config: ServerConfig,
@@ -46,6 +52,8 @@ export class AgentGateway {
   ) {
     this.sessions = new AgentSessions(router, nodeID, config.socket.listGraceMs, takeOver, log);
     this.door = new Door(config, router, metrics, log);
+    this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
+    this.unwatch = watchGateway(this.sessions, router.consumers, () => this.accepting, metrics);
   }
 
   get size(): number {
@@ -84,14 +92,12 @@ export class AgentGateway {
     this.metrics.inc('dmr_socket_connections_total');
     this.log.info('agent connected', { event: 'login', agentId });
     void this.sessions.login(session);
-    this.metrics.set('dmr_socket_connections_active', this.sessions.size);
   }
 
   /** A message on its way up: its ack goes out after the broker's confirm. Never throws, a handler may not. */
   async messageUp(socket: AgentSocket, message: unknown, ack: unknown): Promise<void> {
     const started = performance.now();
-    const { namespace } = this.config.socket;
-    this.metrics.inc('dmr_socket_events_received_total', { event: MESSAGE_UP, namespace });
+    this.metrics.inc('dmr_socket_events_received_total', this.received);
     const session = this.sessionOf.get(socket);
     if (!session) return; // its socket was turned away as it connected
     try {
@@ -102,7 +108,7 @@ export class AgentGateway {
       this.metrics.inc('dmr_socket_errors_total');
       this.log.error(`a message could not be answered: ${messageOf(error)}`);
     }
-    this.metrics.observe('dmr_message_processing_duration_seconds', secondsSince(started), { event: MESSAGE_UP });
+    this.metrics.observe('dmr_message_processing_duration_seconds', secondsSince(started), ANSWERED);
   }
 
   /** Agents that left or got another key lose their socket; everybody hears what changed. */
@@ -126,6 +132,7 @@ export class AgentGateway {
 
   /** Drops every socket and resolves when what was in flight is handed back. */
   async close(namespace: Namespace): Promise<void> {
+    this.unwatch();
     namespace.disconnectSockets(true);
     await this.sessions.settled();
   }
@@ -165,12 +172,13 @@ export class AgentGateway {
     this.log.info('agent disconnected', { event: 'logout', agentId: session.agentId });
     void this.sessions.logout(session);
     this.metrics.inc('dmr_socket_disconnections_total');
-    this.metrics.set('dmr_socket_connections_active', this.sessions.size);
     this.metrics.observe('dmr_socket_connection_duration_seconds', (Date.now() - session.since) / 1000);
   }
 
   private countSent(event: string, count: number): void {
-    this.metrics.inc('dmr_socket_events_sent_total', { event, namespace: this.config.socket.namespace }, count);
+    let labels = this.sent.get(event);
+    if (!labels) this.sent.set(event, (labels = { event, namespace: this.config.socket.namespace }));
+    this.metrics.inc('dmr_socket_events_sent_total', labels, count);
   }
 }
 

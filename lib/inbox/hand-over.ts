@@ -2,7 +2,7 @@ import type { AgentConfig } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
-import type { Metrics } from '../telemetry/metrics';
+import { secondsSince, type Metrics } from '../telemetry/metrics';
 import { ChatbotFailedError, ChatbotRefusedError, postToChatbot } from './chatbot';
 import type { ChatbotGate, Pass } from './chatbot-gate';
 import { keyOf, type DuplicateWindow } from './duplicate-window';
@@ -74,7 +74,10 @@ async function attempt(
   try {
     // Noted before the POST starts: whoever finds the note after a crash must not claim to be the first.
     attempts.repeated ??= await seen.begin(attempts.key);
-    await postToChatbot(config.chatbot, envelope, payload, attempts.repeated);
+    const started = performance.now();
+    await postToChatbot(config.chatbot, envelope, payload, attempts.repeated).finally(() =>
+      metrics.observe('dmr_chatbot_duration_seconds', secondsSince(started)),
+    );
     gate.answered();
     return true;
   } catch (error) {

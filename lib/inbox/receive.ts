@@ -5,6 +5,7 @@ import { open } from '../crypto/open';
 import { DmrError, messageOf } from '../errors';
 import { idOf, parseEnvelope, type Envelope } from '../protocol/envelope';
 import { ERROR_TYPES, type AgentAck, type ErrorType, type ProtocolError } from '../protocol/events';
+import { secondsSince } from '../telemetry/metrics';
 import type { Turns } from '../turns';
 import type { ArrivalOrder } from './arrival-order';
 import { ChatbotRefusedError } from './chatbot';
@@ -92,10 +93,13 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
 }
 
 async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {
-  const { config, keys } = context;
+  const { config, keys, metrics } = context;
   const senderKeys = keysOfSender(context, envelope.senderId);
   const binding = { messageId: envelope.id, senderId: envelope.senderId, recipientId: config.agentId };
-  return open(envelope.payload, binding, config.messageBinding, keys.opening, senderKeys);
+  const started = performance.now();
+  const payload = await open(envelope.payload, binding, config.messageBinding, keys.opening, senderKeys);
+  metrics.observe('dmr_open_duration_seconds', secondsSince(started));
+  return payload;
 }
 
 /** What has no chat that can be told is a chat of its own: nothing says what it would have to wait for. */

@@ -22,6 +22,11 @@ interface Connection {
   transit?: { connected: boolean; tx: { connected: boolean; channel: unknown } };
 }
 
+/** Whether the node has a transporter at all; an agent has none. */
+export function inMesh(broker: ServiceBroker): boolean {
+  return (broker as unknown as Connection).transit !== undefined;
+}
+
 /** Whether the node can speak to the others: `transit.connected` alone stays true when the connection is lost. */
 export function meshConnected(broker: ServiceBroker): boolean {
   const { transit } = broker as unknown as Connection;

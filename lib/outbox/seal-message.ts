@@ -8,11 +8,13 @@ import { HttpError } from '../http/problem';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
+import { secondsSince, type Metrics } from '../telemetry/metrics';
 
 export interface SealContext {
   config: AgentConfig;
   keys: KeyRing;
   directory: AgentDirectory;
+  metrics: Metrics;
   log: Log;
 }
 
@@ -21,13 +23,15 @@ export interface SealContext {
  * key that is none, 503 no agent list yet.
  */
 export async function sealMessage(context: SealContext, message: OutgoingMessage): Promise<Envelope> {
-  const { config, directory, keys, log } = context;
+  const { config, directory, keys, metrics, log } = context;
   const { id, recipientId, timestamp, type } = message;
   const recipientKey = keyOfRecipient(directory, recipientId);
   const binding = { messageId: id, senderId: config.agentId, recipientId };
   // While the key changes, the recipient knows the one that is listed.
   const ownKey = keys.signingKeyFor(directory.get(config.agentId)?.authenticationCertificate);
+  const started = performance.now();
   const payload = await seal(message.payload, binding, ownKey, recipientKey);
+  metrics.observe('dmr_seal_duration_seconds', secondsSince(started));
   log.debug('message sealed', { event: 'sealed', messageId: id, recipientId });
   return { id, senderId: config.agentId, recipientId, type, payload, timestamp };
 }

@@ -4,7 +4,6 @@ import type { Gate } from '../gate';
 import { HttpError } from '../http/problem';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { Envelope } from '../protocol/envelope';
-import type { Metrics } from '../telemetry/metrics';
 import { attempt, type Attempt, type Transmit } from './attempt';
 import { sealMessage, type SealContext } from './seal-message';
 
@@ -12,7 +11,6 @@ export interface SendContext extends SealContext {
   transmit: Transmit;
   /** Open while messages can go up. */
   uplink: Gate;
-  metrics: Metrics;
 }
 
 /** The server may have stored the message: it did not say, or could not confirm it in time. */

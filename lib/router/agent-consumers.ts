@@ -54,6 +54,18 @@ export class AgentConsumers {
     return this.consumers.get(agentId)?.inFlight;
   }
 
+  /** Whether its queue is consumed here right now. */
+  isConsuming(agentId: string): boolean {
+    return this.consumers.get(agentId)?.consuming ?? false;
+  }
+
+  /** Messages on their way to all agents of this node. */
+  get totalInFlight(): number {
+    let total = 0;
+    for (const { inFlight } of this.consumers.values()) total += inFlight;
+    return total;
+  }
+
   /** Hands everything back. */
   async stop(): Promise<void> {
     await Promise.all([...this.consumers.keys()].map((agentId) => this.detach(agentId)));

@@ -165,5 +165,5 @@ async function deadLetter(
   const messageId = String(message.properties.messageId ?? idOf(parse(message)) ?? '');
   const headers = { 'x-dmr-reason': reason, 'x-dmr-tries': tries };
   await publisher.publish({ queue: dlqName(agentId), body: message.content, messageId, headers }, SETTLE_TIMEOUT_MS);
-  events.deadLettered(dlqName(agentId), messageId, reason, tries);
+  events.deadLettered(agentId, messageId, reason, tries);
 }

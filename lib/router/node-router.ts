@@ -19,10 +19,12 @@ import { AgentConsumers } from './agent-consumers';
 import { deliver, type SendDown } from './deliver';
 import { FailureLimit } from './failure-limit';
 import { moveToDlq } from './retire';
+import { watchRouter } from './router-metrics';
 import { Suspects } from './suspects';
 
 const START_TIMEOUT_MS = 10_000;
 const DECLARE_PARALLEL = 8;
+const CONFIRM_LATENCY = 'dmr_confirm_latency_seconds';
 
 /** Ready messages of an agent's two queues; undefined for a queue that does not exist. */
 export interface QueueDepths {
@@ -47,6 +49,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   private readonly failures: FailureLimit;
   private readonly asIs = new Set<string>();
   private known: AgentSnapshot = { agents: [], departed: [], missing: [] };
+  private readonly unwatch: () => void;
 
   constructor(
     private readonly config: ServerConfig,
@@ -59,24 +62,22 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     this.publishing = connection('publish');
     this.consuming = connection('consume');
     this.admin = connection('admin');
-    this.publisher = new Publisher(this.publishing, log);
+    this.publisher = new Publisher(this.publishing, log, (seconds) => metrics.observe(CONFIRM_LATENCY, seconds));
     this.events = new RoutingEvents(metrics, log);
     this.failures = new FailureLimit(config.limits.failuresPerSecond, metrics, log);
+    this.unwatch = watchRouter(this, metrics);
   }
 
   /** Starts connecting and returns at once; every reconnect declares the queues again. */
   start(): void {
     this.admin.on('open', () => void this.declareAll());
     this.publishing.on('open', () => void this.openPublisher());
-    for (const connection of [this.publishing, this.consuming, this.admin]) {
-      for (const change of ['open', 'close', 'blocked', 'unblocked'] as const)
-        connection.on(change, () => this.showState());
-      connection.start();
-    }
+    for (const connection of [this.publishing, this.consuming, this.admin]) connection.start();
   }
 
   /** Hands back what is in flight, then closes the connections. */
   async stop(): Promise<void> {
+    this.unwatch();
     await this.consumers.stop();
     await Promise.all([this.consuming, this.publishing, this.admin].map((connection) => connection.stop()));
   }
@@ -86,12 +87,19 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
     return { publishing: this.publisher.ready, consuming: this.consuming.isOpen, administration: this.admin.isOpen };
   }
 
+  /** Which connections are open, and whether the broker is in alarm. */
+  connections() {
+    const { publishing, consuming, admin } = this;
+    return { publish: publishing.isOpen, consume: consuming.isOpen, admin: admin.isOpen, blocked: publishing.blocked };
+  }
+
   /** Takes in what a config-sync knows of the agents, in whatever order the news arrive. */
   takeSnapshot(snapshot: AgentSnapshot): void {
     this.known = mergeSnapshots(this.known, snapshot);
     const diff = this.directory.replace(this.known.agents.map(({ listedAt: _, ...agent }) => agent));
-    this.metrics.set('dmr_agents_known', this.directory.size);
-    if (!isEmptyDiff(diff)) this.emit('agents', diff);
+    if (isEmptyDiff(diff)) return;
+    this.metrics.listAgents(this.known.agents.map(({ id }) => id));
+    this.emit('agents', diff);
   }
 
   /** Who left CentOps, as far as anybody remembers. */
@@ -148,11 +156,6 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   async depths(agentId: string): Promise<QueueDepths> {
     const [queue, dlq] = await Promise.all([this.depth(agentId), this.depth(dlqName(agentId))]);
     return { queue, dlq };
-  }
-
-  private showState(): void {
-    const works = this.publishing.isOpen && !this.publishing.blocked && this.consuming.isOpen;
-    this.metrics.set('dmr_broker_connected', works ? 1 : 0);
   }
 
   private consumerOf(agentId: string, send: SendDown): QueueConsumer {

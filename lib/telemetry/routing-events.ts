@@ -1,6 +1,9 @@
+import { dlqName } from '../amqp/topology';
 import type { Log } from '../log';
 import type { ErrorType, ProtocolError } from '../protocol/events';
 import type { Metrics } from './metrics';
+
+const LATENCY = 'dmr_message_latency_seconds';
 
 /** The ids of a message: all that logs and metrics ever say of it. */
 export interface MessageIds {
@@ -28,7 +31,7 @@ export class RoutingEvents {
   ) {}
 
   accepted(message: MessageIds): void {
-    this.metrics.inc('dmr_messages_accepted_total');
+    this.metrics.incFor(message.senderId, 'dmr_messages_accepted_total');
     this.log.debug('message accepted', { event: 'accepted', ...ids(message) });
   }
 
@@ -49,12 +52,15 @@ export class RoutingEvents {
   }
 
   sent(message: MessageIds, attempt: number, reason: FailureReason | undefined): void {
-    if (reason) this.metrics.inc('dmr_messages_retried_total', { reason });
+    if (reason) this.metrics.incFor(message.recipientId, 'dmr_messages_retried_total', { reason });
     this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt });
   }
 
-  delivered(message: MessageIds, attempt: number): void {
-    this.metrics.inc('dmr_messages_delivered_total');
+  delivered(message: MessageIds & { receivedAt?: unknown }, attempt: number): void {
+    this.metrics.incFor(message.recipientId, 'dmr_messages_delivered_total');
+    const latencyMs = Date.now() - receivedMs(message);
+    // Another node's clock may be ahead; what was put into the queue by others may carry no time.
+    if (Number.isFinite(latencyMs)) this.metrics.observe(LATENCY, Math.max(0, latencyMs / 1000));
     this.log.debug('message delivered', { event: 'delivered', ...ids(message), attempt });
   }
 
@@ -62,14 +68,20 @@ export class RoutingEvents {
     this.log.warn('recipient rejected the message', { event: 'rejected', ...ids(message), types: typesOf(errors) });
   }
 
-  deadLettered(queue: string, id: string, reason: FailureReason, tries: number): void {
-    this.metrics.inc('dmr_messages_dead_lettered_total', { reason });
+  deadLettered(agentId: string, id: string, reason: FailureReason, tries: number): void {
+    this.metrics.incFor(agentId, 'dmr_messages_dead_lettered_total', { reason });
+    const queue = dlqName(agentId);
     this.log.warn('message dead-lettered', { event: 'dead-lettered', messageId: id, queue, reason, tries });
   }
 }
 
 function ids({ id, senderId, recipientId }: MessageIds): object {
   return { messageId: id, senderId, recipientId };
+}
+
+/** NaN when it says no time. */
+function receivedMs({ receivedAt }: { receivedAt?: unknown }): number {
+  return typeof receivedAt === 'string' ? Date.parse(receivedAt) : NaN;
 }
 
 function typesOf(errors: ProtocolError[]): ErrorType[] {

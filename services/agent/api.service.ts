@@ -1,14 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { ServiceSchema } from 'moleculer';
+import type { Service, ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { countRequests } from '../../lib/http/count-requests';
 import { drainHttp } from '../../lib/http/drain';
-import { operationsRoute, sendJson, type HealthPart, type HealthyService } from '../../lib/http/operations-route';
+import { operationsRoute, sendJson } from '../../lib/http/operations-route';
 import { prefers } from '../../lib/http/prefer';
 import { HttpError } from '../../lib/http/problem';
 import type { Posted, PostStatus } from '../../lib/outbox/posts';
 import { beforeStop } from '../../lib/mesh/before-stop';
+import { addHealth, type HealthPart, type HealthParts } from '../../lib/mesh/health';
 import { violationsOf, type OutgoingMessage } from '../../lib/protocol/chat-message';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
@@ -17,10 +18,11 @@ const BODY_LIMIT = '100kb';
 /** Longer than a message waits for the server's ack, as a rule. */
 const DRAIN_MS = 5000;
 const RESPOND_ASYNC = 'respond-async';
-const ROUTES = new Set(['/v1/messages', '/v1/health', '/v1/health/live', '/metrics']);
+const ROUTES = new Set(['/v1/messages', '/v1/messages/:id', '/v1/health', '/v1/health/live', '/metrics']);
 
-interface ApiService extends HealthyService {
+interface ApiService extends Service {
   server: Server;
+  healthParts(): Promise<HealthParts>;
   accept(request: JsonRequest, response: ServerResponse): Promise<void>;
   tell(id: string, response: ServerResponse): Promise<void>;
 }
@@ -50,7 +52,7 @@ export function apiService(config: AgentConfig): ServiceSchema {
             },
           },
         },
-        operationsRoute(),
+        operationsRoute(config),
       ],
     },
     methods: {
@@ -79,13 +81,16 @@ export function apiService(config: AgentConfig): ServiceSchema {
         throw new HttpError(404, 'MESSAGE_UNKNOWN', 'This agent remembers no message with this id');
       },
 
-      async healthParts(this: ApiService): Promise<Record<string, HealthPart>> {
+      async healthParts(this: ApiService): Promise<HealthParts> {
         const { connected, list, known } = await this.broker.call<{ connected: boolean; list: boolean; known: number }>(
           'uplink.status',
         );
         const outbox = await this.broker.call<HealthPart>('outbox.health');
         return { uplink: { ok: connected }, agents: { ok: list, known }, outbox };
       },
+    },
+    created(this: ApiService) {
+      addHealth(this.broker, () => this.healthParts());
     },
     started(this: ApiService) {
       countRequests(this.server, ROUTES, metricsOf(this.broker));

@@ -1,13 +1,16 @@
 import type { Context, ServiceSchema } from 'moleculer';
 import type { AgentRecord, PartialRecord } from '../../lib/agents/agent-record';
 import { ListOnDisk } from '../../lib/agents/list-on-disk';
+import { watchListedKey } from '../../lib/agents/listed-key';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { messageOf } from '../../lib/errors';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
+import { metricsOf } from '../../mixins/metrics.mixin';
 
 interface DirectoryService extends AgentNodeService {
   onDisk: ListOnDisk;
+  unwatch: () => void;
   keep(): void;
 }
 
@@ -57,6 +60,11 @@ export function directoryService(config: AgentConfig): ServiceSchema {
       this.onDisk = new ListOnDisk(this.node.store);
       const list = this.onDisk.read();
       if (list) this.node.directory.replace(list);
+      const { keys, directory } = this.node;
+      this.unwatch = watchListedKey(keys, directory, config.agentId, metricsOf(this.broker));
+    },
+    stopped(this: DirectoryService) {
+      this.unwatch?.();
     },
   });
 }

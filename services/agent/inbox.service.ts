@@ -11,16 +11,14 @@ import { Turns } from '../../lib/turns';
 import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
 
-const COUNT_EVERY_MS = 10_000;
 /** As long as the uplink waits for answers. */
 const STOP_GRACE_MS = 12_000;
 
 interface InboxService extends AgentNodeService {
   context: ReceiveContext;
   stopping: AbortController;
-  countTimer: NodeJS.Timeout | undefined;
+  unwatch: () => void;
   chatbotChanged(isDown: boolean): void;
-  count(): void;
 }
 
 /** Messages that arrive: opened, checked, handed to the chatbot once and, within a chat, in order. */
@@ -44,9 +42,6 @@ export function inboxService(config: AgentConfig): ServiceSchema {
         if (isDown) this.logger.warn('the chatbot takes no messages; one at a time is tried until it does');
         else this.logger.info('the chatbot takes messages again');
       },
-      count(this: InboxService) {
-        metricsOf(this.broker).set('dmr_duplicate_window_entries', this.context.seen.size);
-      },
     },
     created(this: InboxService) {
       this.stopping = new AbortController();
@@ -60,13 +55,12 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       const metrics = metricsOf(this.broker);
       this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, log };
       seen.start();
-      this.count();
       metrics.set('dmr_chatbot_available', 1);
-      this.countTimer = setInterval(() => this.count(), COUNT_EVERY_MS).unref();
+      this.unwatch = metrics.collect(() => metrics.set('dmr_duplicate_window_entries', seen.size));
     },
     /** What waits for another try is given back to the server; what the chatbot is working on is awaited. */
     async stopped(this: InboxService) {
-      clearInterval(this.countTimer);
+      this.unwatch?.();
       this.stopping.abort();
       const answered = Promise.allSettled(this.context.underWay.values());
       await Promise.race([answered, delay(STOP_GRACE_MS, undefined, { ref: false })]);

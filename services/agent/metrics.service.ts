@@ -3,6 +3,6 @@ import { agentMetrics } from '../../lib/telemetry/definitions';
 import { metricsService } from '../../mixins/metrics.mixin';
 
 /** What this node has to say to Prometheus. */
-export const agentMetricsService = (config: AgentConfig) => metricsService(agentMetrics, config.port);
+export const agentMetricsService = (config: AgentConfig) => metricsService(agentMetrics, 'agent', config);
 
 export default () => agentMetricsService(agentConfig());

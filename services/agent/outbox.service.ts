@@ -15,6 +15,7 @@ import { metricsOf } from '../../mixins/metrics.mixin';
 interface OutboxService extends AgentNodeService {
   outbox: Outbox;
   posts: Posts;
+  unwatch: () => void;
   transmit(envelope: Envelope, timeoutMs: number): Promise<ServerAck>;
 }
 
@@ -67,16 +68,20 @@ export function outboxService(config: AgentConfig): ServiceSchema {
       const sent = new SentMemory(store);
       const transmit = (envelope: Envelope, timeoutMs: number) => this.transmit(envelope, timeoutMs);
       this.outbox = new Outbox({ store, sent, transmit, uplink, ...config.outbox, metrics, log });
-      const sealing = { ...node, directory: node.directory, log };
+      const sealing = { ...node, directory: node.directory, metrics, log };
       this.posts = new Posts({
         sent,
         log,
-        sendNow: (message) => send({ ...sealing, transmit, uplink, metrics }, message),
+        sendNow: (message) => send({ ...sealing, transmit, uplink }, message),
         sendLater: (message, digest) => this.outbox.add(() => sealMessage(sealing, message), digest),
       });
       this.outbox.start();
+      this.unwatch = metrics.collect(() => {
+        metrics.set('dmr_outbox_oldest_seconds', this.outbox.oldestAgeMs / 1000);
+      });
     },
     stopped(this: OutboxService) {
+      this.unwatch?.();
       this.outbox.stop();
     },
   });

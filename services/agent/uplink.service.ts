@@ -25,6 +25,9 @@ interface UplinkService extends AgentNodeService {
 /** The agent's connection to the centre: messages up and down, agent lists. */
 export function uplinkService(config: AgentConfig): ServiceSchema {
   const { namespace } = config.uplink;
+  const sent = { event: MESSAGE_UP, namespace };
+  const received = { event: MESSAGE_DOWN, namespace };
+  const answered = { event: MESSAGE_DOWN };
   return defineService<UplinkService>({
     name: 'uplink',
     mixins: [agentNodeMixin(config)],
@@ -36,7 +39,7 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
         timeout: 0,
         tracing: false,
         async handler(this: UplinkService, ctx: Context<{ envelope: Envelope; timeoutMs: number }>) {
-          metricsOf(this.broker).inc('dmr_socket_events_sent_total', { event: MESSAGE_UP, namespace });
+          metricsOf(this.broker).inc('dmr_socket_events_sent_total', sent);
           return this.client.send(ctx.params.envelope, ctx.params.timeoutMs);
         },
       },
@@ -59,7 +62,7 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
       async receive(this: UplinkService, message: unknown): Promise<AgentAck> {
         const started = performance.now();
         const metrics = metricsOf(this.broker);
-        metrics.inc('dmr_socket_events_received_total', { event: MESSAGE_DOWN, namespace });
+        metrics.inc('dmr_socket_events_received_total', received);
         const ack = await this.broker
           .call<AgentAck, { message: unknown }>('inbox.receive', { message }, { timeout: 0, tracking: false })
           .catch((error: unknown): AgentAck => {
@@ -69,7 +72,7 @@ export function uplinkService(config: AgentConfig): ServiceSchema {
               errors: [{ type: 'DELIVERY_FAILED', message: 'Internal error of the recipient' }],
             };
           });
-        metrics.observe('dmr_message_processing_duration_seconds', secondsSince(started), { event: MESSAGE_DOWN });
+        metrics.observe('dmr_message_processing_duration_seconds', secondsSince(started), answered);
         return ack;
       },
 

@@ -5,6 +5,7 @@ import { AgentList } from '../../lib/agents/agent-list';
 import { askSnapshot, askSnapshots } from '../../lib/agents/ask-snapshots';
 import { fetchAgents, type CentOpsList } from '../../lib/agents/centops-client';
 import { reportLook } from '../../lib/agents/report-look';
+import { SyncMetrics } from '../../lib/agents/sync-metrics';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { messageOf, RetryableError } from '../../lib/errors';
@@ -32,6 +33,7 @@ const ASK_NEIGHBOURS = { timeout: 1000, retries: 0 };
 
 interface ConfigSyncService extends Service {
   list: AgentList;
+  metrics: SyncMetrics;
   cron: Cron;
   stopping: AbortController;
   /** The look to come before the cron's next. */
@@ -133,8 +135,10 @@ const methodsOf = (config: ServerConfig) => {
         return await this.take(answer, lookedAt, accept);
       } catch (error) {
         this.list.fail();
-        metricsOf(this.broker).set('dmr_centops_whole', 0);
-        if (!this.stopping.signal.aborted) this.logger.warn(`the agent list stays as it is: ${messageOf(error)}`);
+        if (!this.stopping.signal.aborted) {
+          this.metrics.looked('failed');
+          this.logger.warn(`the agent list stays as it is: ${messageOf(error)}`);
+        }
         return { ...result(this.list), ok: false, error: messageOf(error) };
       } finally {
         // Before the first list nobody can log in, so it is not left to the cron.
@@ -178,7 +182,7 @@ const methodsOf = (config: ServerConfig) => {
         throw new RetryableError('CENTOPS_ANSWER_INVALID', 'CentOps lists no usable agent');
       }
       const taken = this.list.take(answer, lookedAt, accept);
-      reportLook(this.logger, metricsOf(this.broker), answer, taken, this.list.size);
+      reportLook(this.logger, this.metrics, answer, taken, this.list.size);
       await this.announce();
       const { added, changed, removed } = taken.diff;
       const counts = { added: added.length, changed: changed.length, removed: removed.length };
@@ -206,6 +210,7 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
         config.centOps.removeAfterMs,
         config.retireAfterMs + dlqTtlMs + agentTtlMs + CUT_OFF_MS,
       );
+      this.metrics = new SyncMetrics(metricsOf(this.broker));
       this.stopping = new AbortController();
       this.lastLook = 0;
       this.running = null;
@@ -219,6 +224,7 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
       this.stopping.abort();
       clearTimeout(this.next?.timer);
       await this.running;
+      this.metrics.stop();
     },
   });
 }

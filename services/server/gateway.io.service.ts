@@ -3,12 +3,12 @@ import type { Namespace } from 'socket.io';
 import { serverConfig, type ServerConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { AgentGateway, type AgentSocket } from '../../lib/gateway/agent-gateway';
-import { operationsRoute, type HealthPart } from '../../lib/http/operations-route';
+import { operationsRoute } from '../../lib/http/operations-route';
 import { Neighbours } from '../../lib/gateway/neighbours';
 import type { Login } from '../../lib/gateway/rivals';
 import { beforeStop } from '../../lib/mesh/before-stop';
 import { watchGaps } from '../../lib/mesh/gaps';
-import { meshConnected } from '../../lib/mesh/nodes';
+import { addHealth, type HealthParts } from '../../lib/mesh/health';
 import { MESSAGE_UP } from '../../lib/protocol/events';
 import { httpMixin } from '../../mixins/http.mixin';
 import { metricsOf } from '../../mixins/metrics.mixin';
@@ -20,6 +20,8 @@ interface GatewayService extends NodeRouterService, SocketServerService {
   agents: Namespace;
   neighbours: Neighbours;
   gaps: NodeJS.Timeout;
+  healthParts(): HealthParts;
+  endHealth: () => void;
 }
 
 const loginParams = { agentId: 'uuid', since: 'number', nodeID: 'string' };
@@ -80,7 +82,7 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
   return defineService<GatewayService>({
     name: 'gateway.io',
     mixins: [httpMixin, socketServerMixin(config, messageUp), nodeRouterMixin(config)],
-    settings: { port: config.port, routes: [operationsRoute()] },
+    settings: { port: config.port, routes: [operationsRoute(config)] },
     actions,
     events: {
       /** A node that was out of reach was not asked to give way to the logins of that time. */
@@ -96,13 +98,11 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
         return this.gateway.authorize(socket);
       },
 
-      healthParts(this: GatewayService): Record<string, HealthPart> {
-        const broker = this.nodeRouter.health();
-        const { directory } = this.nodeRouter;
+      /** Beside those of the router, which has begun to speak before. */
+      healthParts(this: GatewayService): HealthParts {
+        const { ready, size } = this.nodeRouter.directory;
         return {
-          broker: { ok: Object.values(broker).every(Boolean), ...broker },
-          agents: { ok: directory.ready, known: directory.size, connected: this.gateway.size },
-          mesh: { ok: meshConnected(this.broker) },
+          agents: { ok: ready, known: size, connected: this.gateway.size },
           leaving: { ok: !this.gateway.isLeaving },
         };
       },
@@ -112,6 +112,7 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
       this.neighbours = new Neighbours(broker);
       const takeOver = (login: Login) => this.neighbours.takeOver(login);
       this.gateway = new AgentGateway(config, nodeRouter, broker.nodeID, takeOver, metricsOf(broker), logger);
+      this.endHealth = addHealth(broker, () => this.healthParts());
       beforeStop(broker, () => this.gateway.leave());
     },
     started(this: GatewayService) {
@@ -123,6 +124,7 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
     },
     async stopped(this: GatewayService) {
       clearInterval(this.gaps);
+      this.endHealth();
       await this.gateway.close(this.agents);
       this.cutOffSoon();
     },

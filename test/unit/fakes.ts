@@ -27,16 +27,22 @@ export class RecordingLog implements Log {
   }
 }
 
-/** Metrics together with what was counted: `name{label="value"}` and the sum, or the last value of a gauge. */
-export function countingMetrics(): { metrics: Metrics; counted: Record<string, number> } {
+/**
+ * Metrics together with what was counted: `name{label="value"}` and the sum, or the last value of a gauge; durations are
+ * in `observed`. `agents` are listed.
+ */
+export function countingMetrics(agents: string[] = []) {
   const counted: Record<string, number> = {};
+  const observed: Record<string, number[]> = {};
   const metrics = new Metrics();
+  metrics.listAgents(agents);
   metrics.attach((name, method, labels, value) => {
     const inside = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${text}"`);
     const key = inside.length > 0 ? `${name}{${inside.join(',')}}` : name;
-    counted[key] = method === 'inc' ? (counted[key] ?? 0) + value : value;
+    if (method === 'observe') (observed[key] ??= []).push(value);
+    else counted[key] = method === 'inc' ? (counted[key] ?? 0) + value : value;
   });
-  return { metrics, counted };
+  return { metrics, counted, observed };
 }
 
 /** A publisher whose confirms a test can withhold or refuse; otherwise each publication is confirmed at once. */

@@ -43,6 +43,15 @@ describe('KeyRing', () => {
     expect(alone.signingKeyFor(before.publicKeyPem)).toBe(alone.current);
   });
 
+  it('says which of its keys is listed', () => {
+    expect(ring.nameOf(now.publicKeyPem)).toBe('current');
+    expect(ring.nameOf(before.publicKeyPem)).toBe('previous');
+    for (const other of [undefined, sender.publicKeyPem, CERTIFICATE, 'none']) expect(ring.nameOf(other)).toBe('none');
+    expect(ring.nameOf(now.publicKeyPem)).toBe('current');
+    const alone = new KeyRing(now.privateKeyPem);
+    expect([now, before].map(({ publicKeyPem }) => alone.nameOf(publicKeyPem))).toEqual(['current', 'none']);
+  });
+
   it('refuses a key that is none', () => {
     expect(() => new KeyRing(now.privateKeyPem, 'none')).toThrow(
       expect.objectContaining({ code: 'KEY_INVALID' }) as Error,

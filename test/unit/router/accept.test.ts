@@ -30,7 +30,7 @@ let declared: string[];
 let context: AcceptContext;
 
 beforeEach(() => {
-  const counting = countingMetrics();
+  const counting = countingMetrics(known.map(({ id }) => id));
   const directory = new AgentDirectory();
   publisher = new FakePublisher();
   log = new RecordingLog();
@@ -105,7 +105,7 @@ describe('a message that is taken', () => {
     confirm();
     await answer;
     expect(answered).toHaveBeenCalledWith({ status: 'ok' });
-    expect(counted).toEqual({ dmr_messages_accepted_total: 1 });
+    expect(counted).toEqual({ [`dmr_messages_accepted_total{agent="${authenticatedAs}"}`]: 1 });
   });
 
   it('makes the queue of a known recipient exist when there is none, and goes there', async () => {

@@ -1,5 +1,5 @@
 import { UnroutableError } from '../../../lib/amqp/publisher';
-import { BROKER_GONE, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
+import { AGENT, BROKER_GONE, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
 
 type Fixture = ReturnType<typeof setUp>;
 
@@ -135,7 +135,7 @@ describe('putting a message away', () => {
     expect(settled).toHaveBeenCalledWith('ack');
     expect(sendings).toHaveLength(1);
     expect(log.at('warn').filter((text) => text.includes('waits to be put away'))).toHaveLength(2);
-    expect(counted).toEqual({ 'dmr_messages_dead_lettered_total{reason="DELIVERY_FAILED"}': 1 });
+    expect(counted).toEqual({ [`dmr_messages_dead_lettered_total{agent="${AGENT}",reason="DELIVERY_FAILED"}`]: 1 });
   });
 
   it('declares the queue that is missing', async () => {

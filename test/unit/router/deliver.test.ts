@@ -1,4 +1,4 @@
-import { consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
+import { AGENT, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
 
 type Fixture = ReturnType<typeof setUp>;
 
@@ -33,7 +33,7 @@ describe('an agent that takes the message', () => {
     await delivered;
     expect(settled).toHaveBeenCalledWith('ack');
     expect(publisher.attempts).toEqual([]);
-    expect(counted).toEqual({ dmr_messages_delivered_total: 1 });
+    expect(counted).toEqual({ [`dmr_messages_delivered_total{agent="${AGENT}"}`]: 1 });
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -59,7 +59,7 @@ describe('an agent that takes the message', () => {
     sendings[0]!.answer(OK);
     await delivered;
     expect(settled).toHaveBeenCalledWith('ack');
-    expect(counted).toMatchObject({ dmr_messages_delivered_total: 1 });
+    expect(counted).toMatchObject({ [`dmr_messages_delivered_total{agent="${AGENT}"}`]: 1 });
   });
 
   it('may have failed first: a later ok to the same try counts', async () => {
@@ -85,8 +85,8 @@ describe('an agent that keeps silent', () => {
     expect(settled).toHaveBeenCalledWith('ack');
     expect(sendings).toHaveLength(10);
     expect(counted).toEqual({
-      'dmr_messages_retried_total{reason="NO_ACK"}': 9,
-      'dmr_messages_dead_lettered_total{reason="NO_ACK"}': 1,
+      [`dmr_messages_retried_total{agent="${AGENT}",reason="NO_ACK"}`]: 9,
+      [`dmr_messages_dead_lettered_total{agent="${AGENT}",reason="NO_ACK"}`]: 1,
     });
   });
 
@@ -128,8 +128,8 @@ describe('an agent that could not hand the message over', () => {
     expect(sendings.map(({ at }) => at)).toEqual([0, 1000, 3000]);
     expect(settled).toHaveBeenCalledWith('ack');
     expect(counted).toEqual({
-      'dmr_messages_retried_total{reason="DELIVERY_FAILED"}': 2,
-      dmr_messages_delivered_total: 1,
+      [`dmr_messages_retried_total{agent="${AGENT}",reason="DELIVERY_FAILED"}`]: 2,
+      [`dmr_messages_delivered_total{agent="${AGENT}"}`]: 1,
     });
   });
 
@@ -193,7 +193,7 @@ describe('an agent that answers something else', () => {
       await delivered;
       expect(publisher.confirmed.map(({ queue }) => queue)).toEqual([DLQ]);
       expect(publisher.confirmed[0]?.headers).toEqual({ 'x-dmr-reason': 'BAD_ACK', 'x-dmr-tries': 2 });
-      expect(counted).not.toHaveProperty('dmr_messages_delivered_total');
+      expect(counted).not.toHaveProperty([`dmr_messages_delivered_total{agent="${AGENT}"}`]);
     },
   );
 });

@@ -6,7 +6,7 @@ import { Suspects } from '../../../lib/router/suspects';
 import { RoutingEvents } from '../../../lib/telemetry/routing-events';
 import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
 
-const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
+export const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
 export const DLQ = `${AGENT}.dlq`;
 
 export const OK = { status: 'ok' };
@@ -49,7 +49,7 @@ export function consumed(content: string | Buffer = JSON.stringify(envelope)): C
 
 /** An agent that answers what its test says, and everything else that delivering takes. */
 export function setUp() {
-  const { metrics, counted } = countingMetrics();
+  const { metrics, counted, observed } = countingMetrics([AGENT]);
   const publisher = new FakePublisher();
   const log = new RecordingLog();
   const sendings: Sending[] = [];
@@ -68,5 +68,5 @@ export function setUp() {
   };
   /** Begins a delivery; `settled` is called with what becomes of the message. */
   const start = (message = consumed()) => deliver(context, message, consumer.signal).then(settled);
-  return { counted, publisher, log, sendings, consumer, settled, context, start };
+  return { counted, observed, publisher, log, sendings, consumer, settled, context, start };
 }

@@ -49,6 +49,126 @@ describe('Metrics', () => {
   });
 });
 
+describe('the label agent', () => {
+  const listing = (...agents: string[]) => {
+    const metrics = new Metrics();
+    const [update, forget] = [jest.fn(), jest.fn()];
+    metrics.attach(update, { clear: jest.fn(), forget, failed: jest.fn() });
+    metrics.listAgents(agents);
+    return { metrics, update, forget };
+  };
+
+  it('holds listed agents, with one object for all updates of an agent', () => {
+    const { metrics, update } = listing('a', 'b');
+    metrics.incFor('a', 'm');
+    metrics.incFor('a', 'n');
+    metrics.incFor('b', 'm', { reason: 'x' });
+    expect(update.mock.calls).toEqual([
+      ['m', 'inc', { agent: 'a' }, 1],
+      ['n', 'inc', { agent: 'a' }, 1],
+      ['m', 'inc', { agent: 'b', reason: 'x' }, 1],
+    ]);
+    expect(update.mock.calls[0]?.[2]).toBe(update.mock.calls[1]?.[2]);
+  });
+
+  it('holds nobody else, whichever way it is counted', () => {
+    const { metrics, update } = listing('a');
+    const stranger = { agent: 'stranger' };
+    metrics.incFor('stranger', 'm');
+    metrics.inc('m', stranger);
+    metrics.set('m', 1, { ...stranger, more: 'x' });
+    metrics.observe('m', 1, stranger);
+    metrics.replace('m', [[stranger, 1]]);
+    for (const odd of ['', '__proto__', 'constructor', 7, {}, null]) metrics.incFor(odd as string, 'm');
+    expect(update).not.toHaveBeenCalled();
+  });
+
+  it('holds nobody before a list is there, not even for later', () => {
+    const metrics = new Metrics();
+    metrics.incFor('a', 'm');
+    metrics.listAgents(['a']);
+    const update = jest.fn();
+    metrics.attach(update);
+    expect(update).not.toHaveBeenCalled();
+  });
+
+  it('loses the series of who left', () => {
+    const { metrics, update, forget } = listing('a', 'b', 'c');
+    metrics.listAgents(['b', 'd']);
+    expect(forget.mock.calls).toEqual([[new Set(['a', 'c'])]]);
+    metrics.incFor('a', 'm');
+    expect(update).not.toHaveBeenCalled();
+    metrics.listAgents(['b', 'd']);
+    expect(forget).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('the gauges of the present', () => {
+  it('are set when the metrics are read, until the collector is taken out', () => {
+    const metrics = new Metrics();
+    const update = jest.fn();
+    metrics.attach(update);
+    const end = metrics.collect(() => metrics.set('a', 1));
+    expect(update).not.toHaveBeenCalled();
+    metrics.read();
+    metrics.read();
+    expect(update).toHaveBeenCalledTimes(2);
+    end();
+    metrics.read();
+    expect(update).toHaveBeenCalledTimes(2);
+  });
+
+  it('are set by all collectors, although one throws', () => {
+    const metrics = new Metrics();
+    const [update, failed] = [jest.fn(), jest.fn()];
+    metrics.attach(update, { clear: jest.fn(), forget: jest.fn(), failed });
+    metrics.collect(() => {
+      throw new Error('broken');
+    });
+    metrics.collect(() => metrics.set('a', 1));
+    metrics.read();
+    expect(update).toHaveBeenCalledTimes(1);
+    expect(failed).toHaveBeenCalledTimes(1);
+  });
+
+  it('that are replaced lose what they said before', () => {
+    const metrics = new Metrics();
+    const said: string[] = [];
+    const update = (name: string) => void said.push(`set ${name}`);
+    const clear = (name: string) => void said.push(`clear ${name}`);
+    metrics.attach(update, { clear, forget: jest.fn(), failed: jest.fn() });
+    metrics.replace('a', [
+      [{ use: 'x' }, 1],
+      [{ use: 'y' }, 0],
+    ]);
+    expect(said).toEqual(['clear a', 'set a', 'set a']);
+  });
+});
+
+describe('counting', () => {
+  it('never throws, be the name or the label unknown, and says so once for each metric', () => {
+    const metrics = new Metrics();
+    const failed = jest.fn();
+    const update = () => {
+      throw new Error('no such label');
+    };
+    metrics.inc('pending');
+    metrics.attach(update, { clear: update, forget: update, failed });
+    metrics.listAgents(['a']);
+    for (let times = 0; times < 3; times++) {
+      metrics.inc('m', { odd: 'x' });
+      metrics.set('n', NaN);
+      metrics.observe('o', 1);
+      metrics.replace('p', []);
+    }
+    metrics.listAgents([]);
+    expect(failed.mock.calls.map(([name]) => name as string)).toEqual([
+      ...['pending', 'm', 'n', 'o', 'p'],
+      'of agents that left',
+    ]);
+  });
+});
+
 describe('secondsSince', () => {
   it('is seconds', () => {
     jest.spyOn(performance, 'now').mockReturnValue(3500);

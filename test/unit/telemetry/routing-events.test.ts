@@ -4,6 +4,7 @@ import { RoutingEvents } from '../../../lib/telemetry/routing-events';
 import type { ProtocolError } from '../../../lib/protocol/events';
 import { countingMetrics, RecordingLog } from '../fakes';
 
+const AGENTS = ['sender', 'recipient'];
 const message = { id: 'message', senderId: 'sender', recipientId: 'recipient', payload: 'SEALED' };
 const errors: ProtocolError[] = [
   { type: 'INVALID_FORMAT', message: 'a' },
@@ -12,7 +13,7 @@ const errors: ProtocolError[] = [
 ];
 
 const HAPPENINGS: [string, (events: RoutingEvents) => void, Record<string, number>][] = [
-  ['accepted', (events) => events.accepted(message), { dmr_messages_accepted_total: 1 }],
+  ['accepted', (events) => events.accepted(message), { 'dmr_messages_accepted_total{agent="sender"}': 1 }],
   [
     'refused',
     (events) => events.refused('sender', errors, 'message'),
@@ -24,19 +25,23 @@ const HAPPENINGS: [string, (events: RoutingEvents) => void, Record<string, numbe
     { 'dmr_messages_refused_total{reason="BROKER_UNAVAILABLE"}': 1 },
   ],
   ['sent', (events) => events.sent(message, 1, undefined), {}],
-  ['sent again', (events) => events.sent(message, 2, 'NO_ACK'), { 'dmr_messages_retried_total{reason="NO_ACK"}': 1 }],
-  ['delivered', (events) => events.delivered(message, 1), { dmr_messages_delivered_total: 1 }],
+  [
+    'sent again',
+    (events) => events.sent(message, 2, 'NO_ACK'),
+    { 'dmr_messages_retried_total{agent="recipient",reason="NO_ACK"}': 1 },
+  ],
+  ['delivered', (events) => events.delivered(message, 1), { 'dmr_messages_delivered_total{agent="recipient"}': 1 }],
   ['rejected', (events) => events.rejected(message, errors), {}],
   [
     'dead-lettered',
-    (events) => events.deadLettered('queue.dlq', 'message', 'NO_ACK', 10),
-    { 'dmr_messages_dead_lettered_total{reason="NO_ACK"}': 1 },
+    (events) => events.deadLettered('recipient', 'message', 'NO_ACK', 10),
+    { 'dmr_messages_dead_lettered_total{agent="recipient",reason="NO_ACK"}': 1 },
   ],
 ];
 
 describe('RoutingEvents', () => {
   it.each(HAPPENINGS)('%s: one count, one line with the id and without content', (_what, happen, expected) => {
-    const { metrics, counted } = countingMetrics();
+    const { metrics, counted } = countingMetrics(AGENTS);
     const log = new RecordingLog();
     happen(new RoutingEvents(metrics, log));
     expect(counted).toEqual(expected);
@@ -46,7 +51,7 @@ describe('RoutingEvents', () => {
   });
 
   it('recorded: each type of one message counts once', () => {
-    const { metrics, counted } = countingMetrics();
+    const { metrics, counted } = countingMetrics(AGENTS);
     new RoutingEvents(metrics, new RecordingLog()).recorded(errors);
     expect(counted).toEqual({
       'dmr_validation_failures_total{type="INVALID_FORMAT"}': 1,
@@ -54,14 +59,48 @@ describe('RoutingEvents', () => {
     });
   });
 
+  it('counts nothing for agents that are not listed', () => {
+    const { metrics, counted } = countingMetrics(['another']);
+    const events = new RoutingEvents(metrics, new RecordingLog());
+    for (const [, happen] of HAPPENINGS) happen(events);
+    expect(Object.keys(counted).filter((key) => key.includes('agent='))).toEqual([]);
+    expect(Object.keys(counted)).toHaveLength(2);
+  });
+
+  describe('the latency of a delivery', () => {
+    const NOW = Date.parse('2026-11-20T10:00:05.500Z');
+    beforeEach(() => void jest.useFakeTimers({ now: NOW }));
+    afterEach(() => void jest.useRealTimers());
+
+    const latencies = (receivedAt: unknown) => {
+      const { metrics, observed } = countingMetrics(AGENTS);
+      new RoutingEvents(metrics, new RecordingLog()).delivered({ ...message, receivedAt }, 1);
+      return observed.dmr_message_latency_seconds;
+    };
+
+    it('is counted in seconds from the time at which a server took the message', () => {
+      expect(latencies('2026-11-20T10:00:03.000Z')).toEqual([2.5]);
+    });
+
+    it('is never below 0, be the clock of the other node ahead', () => {
+      expect(latencies('2026-11-20T10:00:06.000Z')).toEqual([0]);
+    });
+
+    it.each([undefined, null, '', 'yesterday', 0, 1763632805500, ['2026-11-20T10:00:03.000Z'], {}])(
+      'is not counted from %p',
+      (receivedAt) => expect(latencies(receivedAt)).toBeUndefined(),
+    );
+  });
+
   it('counts under names and labels that are defined', () => {
     const metrics = new Metrics();
+    metrics.listAgents(AGENTS);
     const events = new RoutingEvents(metrics, new RecordingLog());
     metrics.attach((name, _method, labels) => {
       expect(Object.keys(labels ?? {})).toEqual((serverMetrics[name] ?? agentMetrics[name])?.labelNames);
     });
     for (const [, happen] of HAPPENINGS) happen(events);
     events.recorded(errors);
-    expect.assertions(8);
+    expect.assertions(8); // the latency of a message without a time is none
   });
 });
