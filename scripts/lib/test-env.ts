@@ -1,6 +1,9 @@
 import type { ProvidedBroker } from './broker/types';
 import type { InstalledPrometheus } from './prometheus';
 
+/** Where RabbitMQ's plugin listens unless told otherwise. */
+const USUAL_METRICS_PORT = 15692;
+
 /** The variables by which tests find the broker, see test/helpers/rabbitmq.ts. */
 export function testEnv(broker: ProvidedBroker): Record<string, string> {
   const { host, port, user, password, managementUrl, prometheusPort } = broker;
@@ -10,7 +13,7 @@ export function testEnv(broker: ProvidedBroker): Record<string, string> {
     DMR_TEST_AMQP_USER: user,
     DMR_TEST_AMQP_PASS: password,
     ...(managementUrl && { DMR_TEST_MANAGEMENT_URL: managementUrl }),
-    ...(prometheusPort && { DMR_TEST_BROKER_METRICS: `${host}:${prometheusPort}` }),
+    DMR_TEST_BROKER_METRICS: `${host}:${prometheusPort ?? USUAL_METRICS_PORT}`,
   };
 }
 

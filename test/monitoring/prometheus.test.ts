@@ -1,0 +1,209 @@
+import { createPublicKey } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { once } from 'node:events';
+import { io } from 'socket.io-client';
+import { DASHBOARDS } from '../../monitoring/dashboards';
+import { ALERTS_FOLDER, alertRules } from '../helpers/alert-rules';
+import { startCentOps, type CentOps } from '../helpers/centops';
+import { startChatbot, type Chatbot } from '../helpers/chatbot';
+import { NAMESPACE } from '../helpers/deployed-agent';
+import { eventually } from '../helpers/eventually';
+import { makeIdentity } from '../helpers/keys';
+import { chatMessage, post, startAgent, startServerNode, type AgentNode, type ServerNode } from '../helpers/mesh';
+import { startPrometheus, type Prometheus } from '../helpers/prometheus';
+import { metricsIn } from '../helpers/promql';
+import { useVhost } from '../helpers/rabbitmq';
+import { RawSocket } from '../helpers/raw-socket';
+import { temporaryFolder } from '../helpers/temporary-folder';
+import { makeCertificate } from '../unit/crypto/certificate';
+
+const { amqp } = useVhost();
+jest.setTimeout(60_000);
+
+const tax = makeIdentity('Tax Office');
+const police = makeIdentity('Police');
+const school = makeIdentity('School');
+
+/** Series of one RabbitMQ and not of another: one of each line has to be there. */
+const EITHER = [['rabbitmq_raft_entry_commit_latency_seconds', 'rabbitmq_raft_max_commit_latency_seconds']];
+
+const panels = Object.entries(DASHBOARDS).flatMap(([name, { rows }]) =>
+  rows.flatMap((row) =>
+    row.panels.flatMap((panel) => panel.queries.map(({ expr }) => ({ name, title: panel.title, expr }))),
+  ),
+);
+const inPlace = (expr: string) =>
+  expr.replaceAll('$__rate_interval', '1m').replaceAll('"$agent"', `"${police.id}"`).replaceAll('"$instance"', '".+"');
+
+describe('a mesh that a real Prometheus watches', () => {
+  let centOps: CentOps;
+  let chatbot: Chatbot;
+  let servers: ServerNode[];
+  let agents: AgentNode[];
+  let prometheus: Prometheus;
+
+  beforeAll(async () => {
+    const certified = {
+      ...police,
+      publicKeyPem: makeCertificate(createPublicKey(police.publicKeyPem), police.privateKeyPem),
+    };
+    [centOps, chatbot] = await Promise.all([startCentOps([tax, certified, school]), startChatbot()]);
+    const env = {
+      MESSAGE_DELIVERY_TIMEOUT_MS: '300',
+      MESSAGE_RETRY_DELAY_MS: '100',
+      DLQ_MONITOR_INTERVAL_MS: '500',
+      DRAIN_TIMEOUT_MS: '500',
+    };
+    servers = await Promise.all([1, 2].map(() => startServerNode(amqp, centOps.url, { env })));
+    const urls = servers.map(({ url }) => url);
+    agents = await Promise.all(
+      [tax, police].map((identity, index) =>
+        startAgent(identity, urls[index] ?? '', chatbot.url, { env: { OUTBOX_MAX_AGE_MS: '3000' } }),
+      ),
+    );
+    prometheus = await startPrometheus(
+      configuration(
+        urls,
+        agents.map(({ url }) => url),
+      ),
+    );
+  });
+
+  afterAll(async () => {
+    await prometheus?.stop();
+    await Promise.all([...(agents ?? []), ...(servers ?? [])].map((node) => node.stop()));
+    await Promise.all([centOps?.close(), chatbot?.close()]);
+  });
+
+  it('answers on every target of the example configuration', async () => {
+    await eventually(async () => {
+      const targets = await prometheus.targets();
+      expect(Object.keys(targets)).toHaveLength(6);
+      expect(new Set(Object.values(targets))).toEqual(new Set(['up']));
+    });
+  });
+
+  it('has every series that a dashboard asks for, and an answer to each of its questions', async () => {
+    await everythingHappens();
+    await eventually(async () => expect(await missing(panels.map(({ expr }) => expr))).toEqual([]), {
+      timeoutMs: 15_000,
+    });
+    await eventually(
+      async () => {
+        const silent = await Promise.all(
+          panels.map(async ({ name, title, expr }) =>
+            (await prometheus.query(inPlace(expr))).length > 0 ? [] : [`${name}: ${title}: ${expr}`],
+          ),
+        );
+        expect(silent.flat()).toEqual([]);
+      },
+      { timeoutMs: 15_000 },
+    );
+  });
+
+  it('loads every alert, each over series that exist', async () => {
+    const rules = await eventually(async () => {
+      const loaded = (await prometheus.rules()).filter(({ file }) => path.dirname(file) === ALERTS_FOLDER);
+      return loaded.every(({ health }) => health !== 'unknown') && loaded;
+    });
+    expect(rules.map(({ name }) => name).sort()).toEqual(
+      alertRules()
+        .map(({ name }) => name)
+        .sort(),
+    );
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    const queries = alertRules().flatMap(({ queries: more }) => more);
+    const expressions = [...rules.map(({ query }) => query), ...queries];
+    await eventually(async () => expect(await missing(expressions)).toEqual([]));
+  });
+
+  it('raises the alarm when the servers are gone, and has the messages that failed for it', async () => {
+    const before = await firing();
+    for (const alert of ['DMRServerDown', 'DMRServersMissing', 'SocketDisconnected'])
+      expect(before).not.toContain(alert);
+    const [sender] = agents as [AgentNode];
+    await Promise.all(servers.map((server) => server.stop()));
+    servers = [];
+    expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
+    await eventually(
+      async () => {
+        const alarms = ['DMRServerDown', 'DMRServersMissing', 'SocketDisconnected', 'DMROutboxFailed'];
+        expect(await firing()).toEqual(expect.arrayContaining(alarms));
+      },
+      { timeoutMs: 20_000 },
+    );
+  });
+
+  /** Each thing that counts something once, good and bad. */
+  async function everythingHappens(): Promise<void> {
+    const [sender] = agents as [AgentNode];
+    const [, second] = servers as [ServerNode, ServerNode];
+    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
+    expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
+    expect(await post(sender.url, {})).toMatchObject({ status: 400 });
+    await eventually(() => chatbot.received.length >= 2);
+    chatbot.answerNext({ status: 503 }); // tried again, by the agent and by the server
+    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
+    await eventually(() => chatbot.received.length >= 4);
+    chatbot.answerNext({ status: 400 }); // dead-lettered
+    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
+    const raw = await RawSocket.open(second.url, school);
+    await raw.emit({ id: 'no envelope' });
+    raw.close();
+    await refusedLogin(second.url);
+  }
+
+  async function refusedLogin(url: string): Promise<void> {
+    const socket = io(url + NAMESPACE, { transports: ['websocket'], auth: { token: 'none' }, reconnection: false });
+    await once(socket as unknown as NodeJS.EventEmitter, 'connect_error');
+    socket.close();
+  }
+
+  /** Metrics in the expressions that Prometheus has never seen. */
+  async function missing(expressions: string[]): Promise<string[]> {
+    const known = new Set(await prometheus.metricNames());
+    for (const either of EITHER) if (either.some((name) => known.has(name))) either.forEach((name) => known.add(name));
+    return [...new Set(expressions.flatMap(metricsIn))].filter((name) => !known.has(name));
+  }
+
+  /** Alerts that fire in the copy of the rules that does not wait. */
+  async function firing(): Promise<string[]> {
+    const rules = await prometheus.rules();
+    return rules
+      .filter(({ file, state }) => state === 'firing' && path.dirname(file) !== ALERTS_FOLDER)
+      .map(({ name }) => name);
+  }
+});
+
+/** The example configuration, with the targets and the pace of this test, and a copy of the rules that fire at once. */
+function configuration(servers: string[], agents: string[]): string {
+  const brokerMetrics = process.env['DMR_TEST_BROKER_METRICS'];
+  if (!brokerMetrics) throw new Error("This test needs RabbitMQ's own metrics: the plugin rabbitmq_prometheus");
+  const hosts = (urls: string[]) => JSON.stringify(urls.map((url) => new URL(url).host));
+  const changes: [string | RegExp, string][] = [
+    ['- alerts/*.yml', `- ${ALERTS_FOLDER}/*.yml\n  - ${impatientRules()}/*.yml`],
+    [/(scrape_interval|evaluation_interval): \d+s/g, '$1: 1s'],
+    ["['server:8075']", hosts(servers)],
+    ["['agent-a:8077', 'agent-b:8077']", hosts(agents)],
+    [/\['rabbitmq:15692'\]/g, JSON.stringify([brokerMetrics])],
+  ];
+  return changes.reduce(
+    (text, [from, to]) => {
+      const changed = text.replace(from, to);
+      if (changed === text) throw new Error(`monitoring/prometheus.yml has no ${from.toString()} any more`);
+      return changed;
+    },
+    readFileSync(path.join(ALERTS_FOLDER, '../prometheus.yml'), 'utf8'),
+  );
+}
+
+function impatientRules(): string {
+  const folder = path.join(temporaryFolder(), 'impatient');
+  mkdirSync(folder);
+  for (const name of readdirSync(ALERTS_FOLDER).filter((file) => file.endsWith('.yml'))) {
+    const text = readFileSync(path.join(ALERTS_FOLDER, name), 'utf8');
+    writeFileSync(path.join(folder, name), text.replaceAll(/^( +for:) .*$/gm, '$1 0s'));
+  }
+  return folder;
+}
