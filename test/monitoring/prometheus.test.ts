@@ -25,8 +25,13 @@ const tax = makeIdentity('Tax Office');
 const police = makeIdentity('Police');
 const school = makeIdentity('School');
 
-/** Series of one RabbitMQ and not of another: one of each line has to be there. */
-const EITHER = [['rabbitmq_raft_entry_commit_latency_seconds', 'rabbitmq_raft_max_commit_latency_seconds']];
+/** Series that come to be only when the servers are gone, at the end. */
+const WITHOUT_SERVERS = ['dmr_outbox_failed_total'];
+
+/** Series of one RabbitMQ and not of another: one of each pair has to be there. */
+const EITHER: [string, string][] = [
+  ['rabbitmq_raft_entry_commit_latency_seconds', 'rabbitmq_raft_max_commit_latency_seconds'],
+];
 
 const panels = Object.entries(DASHBOARDS).flatMap(([name, { rows }]) =>
   rows.flatMap((row) =>
@@ -84,25 +89,20 @@ describe('a mesh that a real Prometheus watches', () => {
     });
   });
 
-  it('has every series that a dashboard asks for, and an answer to each of its questions', async () => {
+  it('has an answer to each question of a dashboard', async () => {
     await everythingHappens();
-    await eventually(async () => expect(await missing(panels.map(({ expr }) => expr))).toEqual([]), {
-      timeoutMs: 15_000,
-    });
+    const questions = panels.filter(({ expr }) => !metricsIn(expr).some((name) => WITHOUT_SERVERS.includes(name)));
     await eventually(
       async () => {
-        const silent = await Promise.all(
-          panels.map(async ({ name, title, expr }) =>
-            (await prometheus.query(inPlace(expr))).length > 0 ? [] : [`${name}: ${title}: ${expr}`],
-          ),
-        );
-        expect(silent.flat()).toEqual([]);
+        const answers = await Promise.all(questions.map(({ expr }) => prometheus.query(inPlace(expr))));
+        const silent = questions.filter((_question, index) => answers[index]?.length === 0);
+        expect(silent).toEqual([]);
       },
-      { timeoutMs: 15_000 },
+      { timeoutMs: 20_000, everyMs: 500 },
     );
   });
 
-  it('loads every alert, each over series that exist', async () => {
+  it('finds every alert healthy', async () => {
     const rules = await eventually(async () => {
       const loaded = (await prometheus.rules()).filter(({ file }) => path.dirname(file) === ALERTS_FOLDER);
       return loaded.every(({ health }) => health !== 'unknown') && loaded;
@@ -113,26 +113,25 @@ describe('a mesh that a real Prometheus watches', () => {
         .sort(),
     );
     expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
-    const queries = alertRules().flatMap(({ queries: more }) => more);
-    const expressions = [...rules.map(({ query }) => query), ...queries];
-    await eventually(async () => expect(await missing(expressions)).toEqual([]));
   });
 
-  it('raises the alarm when the servers are gone, and has the messages that failed for it', async () => {
-    const before = await firing();
-    for (const alert of ['DMRServerDown', 'DMRServersMissing', 'SocketDisconnected'])
-      expect(before).not.toContain(alert);
+  it('raises the alarm when the servers are gone', async () => {
+    const alarms = ['DMRServerDown', 'DMRServersMissing', 'SocketDisconnected', 'DMROutboxFailed'];
+    expect((await firing()).filter((name) => alarms.includes(name))).toEqual([]);
     const [sender] = agents as [AgentNode];
-    await Promise.all(servers.map((server) => server.stop()));
-    servers = [];
+    await Promise.all(servers.splice(0).map((server) => server.stop()));
     expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
-    await eventually(
-      async () => {
-        const alarms = ['DMRServerDown', 'DMRServersMissing', 'SocketDisconnected', 'DMROutboxFailed'];
-        expect(await firing()).toEqual(expect.arrayContaining(alarms));
-      },
-      { timeoutMs: 20_000 },
-    );
+    await eventually(async () => expect(await firing()).toEqual(expect.arrayContaining(alarms)), {
+      timeoutMs: 20_000,
+    });
+  });
+
+  it('has seen every series that an alert or a dashboard names', async () => {
+    const rules = alertRules().flatMap(({ expr, queries }) => [expr, ...queries]);
+    const known = new Set(await prometheus.metricNames());
+    for (const [name, other] of EITHER) if (known.has(name) || known.has(other)) known.add(name).add(other);
+    const named = [...rules, ...panels.map(({ expr }) => expr)].flatMap(metricsIn);
+    expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);
   });
 
   /** Each thing that counts something once, good and bad. */
@@ -143,7 +142,7 @@ describe('a mesh that a real Prometheus watches', () => {
     expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
     expect(await post(sender.url, {})).toMatchObject({ status: 400 });
     await eventually(() => chatbot.received.length >= 2);
-    chatbot.answerNext({ status: 503 }); // tried again, by the agent and by the server
+    chatbot.answerNext({ status: 503, delayMs: 700 }); // tried again, by the server and by the agent
     expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
     await eventually(() => chatbot.received.length >= 4);
     chatbot.answerNext({ status: 400 }); // dead-lettered
@@ -158,13 +157,6 @@ describe('a mesh that a real Prometheus watches', () => {
     const socket = io(url + NAMESPACE, { transports: ['websocket'], auth: { token: 'none' }, reconnection: false });
     await once(socket as unknown as NodeJS.EventEmitter, 'connect_error');
     socket.close();
-  }
-
-  /** Metrics in the expressions that Prometheus has never seen. */
-  async function missing(expressions: string[]): Promise<string[]> {
-    const known = new Set(await prometheus.metricNames());
-    for (const either of EITHER) if (either.some((name) => known.has(name))) either.forEach((name) => known.add(name));
-    return [...new Set(expressions.flatMap(metricsIn))].filter((name) => !known.has(name));
   }
 
   /** Alerts that fire in the copy of the rules that does not wait. */
