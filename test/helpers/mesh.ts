@@ -27,6 +27,8 @@ export interface TestNode<Config> {
   config: Config;
   /** Base URL of its HTTP port; empty for a node without one. */
   url: string;
+  /** Base URL of the port of METRICS_PORT; empty for a node without one. */
+  metricsUrl: string;
   stop(): Promise<void>;
 }
 
@@ -57,8 +59,9 @@ export async function startServerNode(
   for (const name of names) broker.createService(SERVICES[name](config));
   await broker.start();
   const url = names.includes('gateway.io') ? urlOf(broker, 'gateway.io') : '';
-  if (url && options.waitUntilHealthy !== false) await untilHealthy(url);
-  return { broker, config, url, stop: () => broker.stop() };
+  const healthUrl = url || metricsUrlOf(broker);
+  if (healthUrl && options.waitUntilHealthy !== false) await untilHealthy(healthUrl);
+  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: () => broker.stop() };
 }
 
 function serverEnv(amqp: TestAmqp, centOpsUrl: string): NodeJS.ProcessEnv {
@@ -103,11 +106,19 @@ export async function startAgent(
   await broker.start();
   const url = urlOf(broker, 'api');
   if (options.waitUntilHealthy !== false) await untilHealthy(url);
-  return { broker, config, url, stop: () => broker.stop() };
+  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: () => broker.stop() };
 }
 
 function urlOf(broker: ServiceBroker, service: string): string {
-  const { server } = broker.getLocalService(service) as unknown as { server: Server };
+  return urlAt((broker.getLocalService(service) as unknown as { server: Server }).server);
+}
+
+function metricsUrlOf(broker: ServiceBroker): string {
+  const service = broker.getLocalService('metrics') as unknown as { operations?: Server } | undefined;
+  return service?.operations ? urlAt(service.operations) : '';
+}
+
+function urlAt(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 

@@ -79,7 +79,7 @@ describe('who is not let in', () => {
     expect(await queues.drain(police.id)).toEqual([]);
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'TRACE'])('%s where only GET is served', async (method) => {
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'TRACE', 'OPTIONS'])('%s where only GET is served', async (method) => {
     for (const path of ['/v1/health', '/metrics']) expect(await statusOf(server.url, method, path)).toBe(404);
   });
 

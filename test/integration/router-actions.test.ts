@@ -169,6 +169,7 @@ describe("the router's actions", () => {
       dmr_socket_events_received_total: 'counter',
       dmr_socket_events_sent_total: 'counter',
       dmr_message_processing_duration_seconds: 'histogram',
+      dmr_message_latency_seconds: 'histogram',
     });
     expect(text).toMatch(/^dmr_socket_connections_total [1-9]/m);
     expect(text).toMatch(/^dmr_broker_connected 1$/m);

@@ -52,6 +52,20 @@ describe('an agent', () => {
   });
 });
 
+describe('a node with metrics', () => {
+  it.each([
+    ['server', server],
+    ['agent', agent],
+  ])('wants a port of their own for them: %s', (_role, load) => {
+    expect(load({ PORT: '8075', METRICS_PORT: '9464' })().metricsPort).toBe(9464);
+    expect(load({ PORT: '8075' })().metricsPort).toBeUndefined();
+    expect(load({ PORT: '0', METRICS_PORT: '0' })().metricsPort).toBe(0);
+    expect(load({ PORT: '9464', METRICS_PORT: '9464' })).toThrow(
+      'METRICS_PORT: wants another port than PORT (9464), got "9464"',
+    );
+  });
+});
+
 describe('a stand-in', () => {
   it('never runs in production', () => {
     expect(centOps({ ENVIRONMENT: 'production' })).toThrow('ENVIRONMENT: wants development');

@@ -11,6 +11,7 @@ describe('the configuration of an agent', () => {
       environment: 'development',
       logger: { colors: true, level: 'info', format: 'pretty' },
       port: 8077,
+      metricsPort: undefined,
       dataDir: path.resolve('data/agent'),
       agentId: AGENT_A,
       privateKeyPem: privateKey,
@@ -33,6 +34,7 @@ describe('the configuration of an agent', () => {
   it('puts every variable into its field', () => {
     const env = agentEnv(privateKey, {
       PORT: '0',
+      METRICS_PORT: '98',
       AGENT_ID: AGENT_B,
       DMR_SERVER_WEBSOCKET_URL: 'wss://other.test/,http://b.test:1',
       DMR_SERVER_WEBSOCKET_NAMESPACE: '/v2/other',
@@ -52,6 +54,7 @@ describe('the configuration of an agent', () => {
     });
     expect(loadAgentConfig(env)).toMatchObject({
       port: 0,
+      metricsPort: 98,
       agentId: AGENT_B,
       uplink: {
         urls: ['wss://other.test', 'http://b.test:1'],

@@ -5,6 +5,7 @@ const DEFAULTS = {
   environment: 'development',
   logger: { colors: true, level: 'info', format: 'pretty' },
   port: 8075,
+  metricsPort: undefined,
   socket: {
     namespace: '/v1/dmr-agent-events',
     maxDisconnectionMs: 120000,
@@ -42,6 +43,7 @@ const DEFAULTS = {
 
 const OTHERS: Env = {
   PORT: '0',
+  METRICS_PORT: '98',
   ENVIRONMENT: 'production',
   LOGGER_COLORS: 'false',
   LOGGER_LOG_LEVELS: 'error',
@@ -114,6 +116,7 @@ describe('the configuration of a server', () => {
       environment: 'production',
       logger: { colors: false, level: 'error', format: 'json' },
       port: 0,
+      metricsPort: 98,
       socket: {
         namespace: '/v2/other',
         maxDisconnectionMs: 101,

@@ -15,6 +15,7 @@ function parse(role: VariableRole, name: string, text: string): unknown {
 
 const NUMBERS: [VariableRole, string, number, number][] = [
   ['server', 'PORT', 0, 65535],
+  ['server', 'METRICS_PORT', 0, 65535],
   ['server', 'WEB_SOCKET_MAX_DISCONNECTION_DURATION', 0, TIMER],
   ['server', 'AGENT_TOKEN_MAX_AGE', 1, TIMER],
   ['server', 'AGENT_LIST_GRACE_MS', 0, TIMER],
@@ -43,6 +44,7 @@ const NUMBERS: [VariableRole, string, number, number][] = [
   ['server', 'MESSAGE_MAX_BYTES', 1000, 15_000_000],
   ['server', 'VALIDATION_FAILURES_RATE_LIMIT', 1, 1_000_000],
   ['agent', 'PORT', 0, 65535],
+  ['agent', 'METRICS_PORT', 0, 65535],
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY', 1, TIMER],
   ['agent', 'WEBSOCKET_RECONNECTION_DELAY_MAX', 1, TIMER],
   ['agent', 'MESSAGE_DELIVERY_TIMEOUT_MS', 1, TIMER],
