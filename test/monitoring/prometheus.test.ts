@@ -137,7 +137,7 @@ describe('a mesh that a real Prometheus watches', () => {
   /** Each thing that counts something once, good and bad. */
   async function everythingHappens(): Promise<void> {
     const [sender] = agents as [AgentNode];
-    const [, second] = servers as [ServerNode, ServerNode];
+    const [first, second] = servers as [ServerNode, ServerNode];
     expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
     expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
     expect(await post(sender.url, {})).toMatchObject({ status: 400 });
@@ -145,8 +145,15 @@ describe('a mesh that a real Prometheus watches', () => {
     chatbot.answerNext({ status: 503, delayMs: 700 }); // tried again, by the server and by the agent
     expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
     await eventually(() => chatbot.received.length >= 4);
-    chatbot.answerNext({ status: 400 }); // dead-lettered
-    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
+    chatbot.answerNext({ status: 400 }, { status: 400 }); // dead-lettered
+    for (const message of [chatMessage(police.id), chatMessage(police.id)])
+      expect(await post(sender.url, message)).toMatchObject({ status: 200 });
+    const deadLetters = (action: string) =>
+      first.broker.call(`dlq-monitor.${action}`, { agentId: police.id, limit: 1, all: true });
+    await eventually(async () => expect(await deadLetters('peek')).toHaveLength(1));
+    await deadLetters('purge');
+    await eventually(async () => expect(await deadLetters('peek')).toHaveLength(1));
+    await deadLetters('replay');
     const raw = await RawSocket.open(second.url, school);
     await raw.emit({ id: 'no envelope' });
     raw.close();
