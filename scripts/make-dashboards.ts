@@ -3,12 +3,12 @@ import { resolve } from 'node:path';
 import { DASHBOARDS } from '../monitoring/dashboards';
 import { render, type RenderedDashboard } from '../monitoring/dashboards/render';
 
-const FOLDER = resolve(__dirname, '../monitoring/grafana/dashboards');
+const ROOT = resolve(__dirname, '..');
 
-/** Every dashboard as Grafana reads it, by its path. */
+/** Every dashboard as Grafana reads it, by its path from the root of the project. */
 export function dashboardFiles(): Record<string, string> {
   const files = Object.entries(DASHBOARDS).map(([name, dashboard]) => [
-    resolve(FOLDER, `${name}.json`),
+    `monitoring/grafana/dashboards/${name}.json`,
     asJson(render(dashboard)),
   ]);
   return Object.fromEntries(files) as Record<string, string>;
@@ -23,5 +23,5 @@ function asJson({ panels, ...rest }: RenderedDashboard): string {
 }
 
 if (require.main === module) {
-  for (const [path, text] of Object.entries(dashboardFiles())) writeFileSync(path, text);
+  for (const [path, text] of Object.entries(dashboardFiles())) writeFileSync(resolve(ROOT, path), text);
 }

@@ -158,6 +158,9 @@ describe('a mesh that a real Prometheus watches', () => {
     await raw.emit({ id: 'no envelope' });
     raw.close();
     await refusedLogin(second.url);
+    expect(await post(sender.url, chatMessage(school.id))).toMatchObject({ status: 200 }); // waits
+    chatbot.answerNext('hang'); // under way
+    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
   }
 
   async function refusedLogin(url: string): Promise<void> {

@@ -6,6 +6,7 @@ import { dashboardFiles } from '../../../scripts/make-dashboards';
 import { metricsIn, selectorsOf } from '../../helpers/promql';
 import { unknownIn } from './definitions';
 
+const ROOT = path.join(__dirname, '../../..');
 const METRICS_OF = { mesh: serverMetrics, agent: serverMetrics, organisation: agentMetrics, rabbitmq: {} };
 const all = Object.entries(DASHBOARDS).map(([name, dashboard]) => ({
   name: name as keyof typeof DASHBOARDS,
@@ -21,12 +22,12 @@ interface Rendered {
 
 describe('the dashboards', () => {
   it.each(Object.entries(dashboardFiles()))('%s is up to date: npx tsx scripts/make-dashboards.ts', (file, text) => {
-    expect(readFileSync(file, 'utf8')).toBe(text);
+    expect(readFileSync(path.join(ROOT, file), 'utf8')).toBe(text);
   });
 
   it('are all the files there are', () => {
     const [file = ''] = Object.keys(dashboardFiles());
-    expect(readdirSync(path.dirname(file)).sort()).toEqual(
+    expect(readdirSync(path.join(ROOT, path.dirname(file))).sort()).toEqual(
       Object.keys(dashboardFiles())
         .map((one) => path.basename(one))
         .sort(),
