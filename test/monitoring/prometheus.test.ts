@@ -24,6 +24,7 @@ jest.setTimeout(60_000);
 const tax = makeIdentity('Tax Office');
 const police = makeIdentity('Police');
 const school = makeIdentity('School');
+const library = makeIdentity('Library');
 
 /** Series that come to be only when the servers are gone, at the end. */
 const WITHOUT_SERVERS = ['dmr_outbox_failed_total'];
@@ -47,13 +48,14 @@ describe('a mesh that a real Prometheus watches', () => {
   let servers: ServerNode[];
   let agents: AgentNode[];
   let prometheus: Prometheus;
+  let silent: RawSocket;
 
   beforeAll(async () => {
     const certified = {
       ...police,
       publicKeyPem: makeCertificate(createPublicKey(police.publicKeyPem), police.privateKeyPem),
     };
-    [centOps, chatbot] = await Promise.all([startCentOps([tax, certified, school]), startChatbot()]);
+    [centOps, chatbot] = await Promise.all([startCentOps([tax, certified, school, library]), startChatbot()]);
     const env = {
       MESSAGE_DELIVERY_TIMEOUT_MS: '300',
       MESSAGE_RETRY_DELAY_MS: '100',
@@ -76,6 +78,7 @@ describe('a mesh that a real Prometheus watches', () => {
   });
 
   afterAll(async () => {
+    silent?.close();
     await prometheus?.stop();
     await Promise.all([...(agents ?? []), ...(servers ?? [])].map((node) => node.stop()));
     await Promise.all([centOps?.close(), chatbot?.close()]);
@@ -95,8 +98,8 @@ describe('a mesh that a real Prometheus watches', () => {
     await eventually(
       async () => {
         const answers = await Promise.all(questions.map(({ expr }) => prometheus.query(inPlace(expr))));
-        const silent = questions.filter((_question, index) => answers[index]?.length === 0);
-        expect(silent).toEqual([]);
+        const unanswered = questions.filter((_question, index) => answers[index]?.length === 0);
+        expect(unanswered).toEqual([]);
       },
       { timeoutMs: 20_000, everyMs: 500 },
     );
@@ -136,7 +139,7 @@ describe('a mesh that a real Prometheus watches', () => {
 
   /** Each thing that counts something once, good and bad. */
   async function everythingHappens(): Promise<void> {
-    const [sender] = agents as [AgentNode];
+    const [sender, receiver] = agents as [AgentNode, AgentNode];
     const [first, second] = servers as [ServerNode, ServerNode];
     expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
     expect(await post(sender.url, chatMessage(police.id), { prefer: 'respond-async' })).toMatchObject({ status: 202 });
@@ -145,22 +148,23 @@ describe('a mesh that a real Prometheus watches', () => {
     chatbot.answerNext({ status: 503, delayMs: 700 }); // tried again, by the server and by the agent
     expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
     await eventually(() => chatbot.received.length >= 4);
-    chatbot.answerNext({ status: 400 }, { status: 400 }); // dead-lettered
-    for (const message of [chatMessage(police.id), chatMessage(police.id)])
+    chatbot.answerNext({ status: 400 }, { status: 400 }, { status: 400 }); // dead-lettered
+    for (const message of [1, 2, 3].map(() => chatMessage(police.id)))
       expect(await post(sender.url, message)).toMatchObject({ status: 200 });
     const deadLetters = (action: string) =>
       first.broker.call(`dlq-monitor.${action}`, { agentId: police.id, limit: 1, all: true });
-    await eventually(async () => expect(await deadLetters('peek')).toHaveLength(1));
-    await deadLetters('purge');
-    await eventually(async () => expect(await deadLetters('peek')).toHaveLength(1));
-    await deadLetters('replay');
-    const raw = await RawSocket.open(second.url, school);
-    await raw.emit({ id: 'no envelope' });
-    raw.close();
+    await eventually(() => chatbot.received.length >= 7);
+    for (const action of ['purge', 'replay']) {
+      await eventually(async () => expect(await deadLetters('peek')).toHaveLength(1));
+      await deadLetters(action);
+    }
+    silent = await RawSocket.open(second.url, school);
+    await silent.emit({ id: 'no envelope' });
     await refusedLogin(second.url);
-    expect(await post(sender.url, chatMessage(school.id))).toMatchObject({ status: 200 }); // waits
-    chatbot.answerNext('hang'); // under way
-    expect(await post(sender.url, chatMessage(police.id))).toMatchObject({ status: 200 });
+    for (const recipient of [school, library])
+      // one never answers, the other never comes
+      expect(await post(sender.url, chatMessage(recipient.id))).toMatchObject({ status: 200 });
+    expect(await post(receiver.url, chatMessage(tax.id))).toMatchObject({ status: 200 });
   }
 
   async function refusedLogin(url: string): Promise<void> {
