@@ -2,18 +2,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { agentMetrics, serverMetrics } from '../../../lib/telemetry/definitions';
 import { DASHBOARDS } from '../../../monitoring/dashboards';
+import type { Dashboard } from '../../../monitoring/dashboards/grafana';
 import { dashboardFiles } from '../../../scripts/make-dashboards';
 import { metricsIn, selectorsOf } from '../../helpers/promql';
 import { unknownIn } from './definitions';
 
 const ROOT = path.join(__dirname, '../../..');
 const METRICS_OF = { mesh: serverMetrics, agent: serverMetrics, organisation: agentMetrics, rabbitmq: {} };
-const all = Object.entries(DASHBOARDS).map(([name, dashboard]) => ({
+const all = Object.entries<Dashboard>(DASHBOARDS).map(([name, dashboard]) => ({
   name: name as keyof typeof DASHBOARDS,
   dashboard,
 }));
-const panelsOf = ({ rows }: (typeof DASHBOARDS)['mesh']) => rows.flatMap(({ panels }) => panels);
-const expressionsOf = (dashboard: (typeof DASHBOARDS)['mesh']) =>
+const panelsOf = ({ rows }: Dashboard) => rows.flatMap(({ panels }) => panels);
+const expressionsOf = (dashboard: Dashboard) =>
   panelsOf(dashboard).flatMap(({ queries }) => queries.map(({ expr }) => expr));
 
 interface Rendered {
@@ -35,7 +36,9 @@ describe('the dashboards', () => {
   });
 
   it.each(all)('$name asks for metrics and labels that its nodes have', ({ name, dashboard }) => {
-    expect(unknownIn(expressionsOf(dashboard).flatMap(selectorsOf), METRICS_OF[name])).toEqual([]);
+    const { variables = [] } = dashboard;
+    const expressions = [...expressionsOf(dashboard), ...variables.map(({ query }) => query)];
+    expect(unknownIn(expressions.flatMap(selectorsOf), METRICS_OF[name])).toEqual([]);
   });
 
   it.each(Object.entries(dashboardFiles()))('%s has no two panels in one place or of one id', (_file, text) => {
