@@ -7,9 +7,10 @@ import path from 'node:path';
 import { isatty } from 'node:tty';
 import { provideBroker } from './lib/broker/provide-broker';
 import type { ProvidedBroker } from './lib/broker/types';
+import { providePrometheus } from './lib/prometheus';
 import { runCommand } from './lib/run-command';
 import { Stopwatch } from './lib/stopwatch';
-import { testEnv } from './lib/test-env';
+import { prometheusEnv, testEnv } from './lib/test-env';
 import { countsLine } from './lib/test-results';
 
 const JEST = path.join(__dirname, '../node_modules/jest/bin/jest.js');
@@ -30,8 +31,9 @@ async function main(jestArgs: string[]): Promise<number> {
   let code: number;
   let counts = '';
   try {
-    broker = await Promise.race([prepare(), interrupted]);
-    code = await watch.time('tests', Promise.race([runJest(jestArgs, broker), interrupted]));
+    const prepared = await Promise.race([prepare(), interrupted]);
+    broker = prepared.broker;
+    code = await watch.time('tests', Promise.race([runJest(jestArgs, prepared.env), interrupted]));
     // None when jest did not get as far as running tests; it has said why.
     if (existsSync(results)) counts = countsLine(readFileSync(results, 'utf8'));
   } finally {
@@ -43,20 +45,25 @@ async function main(jestArgs: string[]): Promise<number> {
   return code;
 }
 
+const asking = {
+  say: (line: string) => console.log(line),
+  interactive: isatty(0) && isatty(1),
+  env: process.env,
+};
+
 /** A broker is mostly waiting, a build mostly computing: side by side. Tests of whole processes run the built ones. */
-async function prepare(): Promise<ProvidedBroker> {
-  const [broker] = await Promise.all([watch.time('broker', startBroker()), watch.time('build', build())]);
-  return broker;
+async function prepare(): Promise<{ broker: ProvidedBroker; env: Record<string, string> }> {
+  const [broker, prometheus] = await Promise.all([
+    watch.time('broker', startBroker()),
+    watch.time('prometheus', providePrometheus(asking)),
+    watch.time('build', build()),
+  ]);
+  return { broker, env: { ...testEnv(broker), ...prometheusEnv(prometheus) } };
 }
 
 async function startBroker(): Promise<ProvidedBroker> {
-  const broker = await provideBroker({
-    dataDir: `${work}-broker`, // beside it: its guard removes it, at times after we are gone
-    throwAway: true,
-    say: (line) => console.log(line),
-    interactive: isatty(0) && isatty(1),
-    env: process.env,
-  });
+  // The folder is beside ours: its guard removes it, at times after we are gone.
+  const broker = await provideBroker({ ...asking, dataDir: `${work}-broker`, throwAway: true });
   if (!broker.managementUrl)
     throw new Error('The tests need RABBITMQ_DEFAULT_MANAGEMENT_UI_URI of the configured broker');
   return broker;
@@ -67,13 +74,13 @@ async function build(): Promise<void> {
   if (code !== 0) throw new Error(`The build failed:\n${stdout}${stderr}`);
 }
 
-async function runJest(args: string[], broker: ProvidedBroker): Promise<number> {
+async function runJest(args: string[], env: Record<string, string>): Promise<number> {
   // Without a terminal Ctrl-C reaches nobody by itself and jest does not end its workers: a group of its own does both.
   // On one it has to stay in the foreground, for `--watch`.
   const detached = !isatty(0);
   const jest = spawn(process.execPath, [JEST, '--json', `--outputFile=${results}`, ...args], {
     stdio: 'inherit',
-    env: { ...process.env, ...testEnv(broker) },
+    env: { ...process.env, ...env },
     detached,
   });
   const end = () => jest.pid && process.kill(detached ? -jest.pid : jest.pid, 'SIGTERM');

@@ -1,6 +1,5 @@
+import { install, installCommandHere } from '../debian';
 import { configuredBroker } from './configured';
-import { existsSync } from 'node:fs';
-import { installCommand, installServer, mayInstall, probeRoot } from './debian';
 import { dockerAnswers, startDockerBroker } from './docker';
 import { findServer } from './find-server';
 import type { InstalledServer } from './find-server';
@@ -44,7 +43,7 @@ export async function provideBroker(options: ProvideOptions): Promise<ProvidedBr
     case 'docker':
       return startDockerBroker(options);
     case 'install':
-      return startPrivateNode(await install(way.command, options), options);
+      return startPrivateNode(await installServer(way.command, options), options);
   }
 }
 
@@ -67,8 +66,7 @@ function probesOf({ env, interactive }: InstallOptions): Probes {
     configured: () => !!env['RABBITMQ_DEFAULT_HOST'],
     installed: () => findServer(env['PATH'] ?? ''),
     docker: () => dockerAnswers(),
-    install: async () =>
-      existsSync('/usr/bin/apt-get') ? installCommand(await probeRoot(process.getuid?.()), interactive) : undefined,
+    install: () => installCommandHere(interactive, 'rabbitmq-server'),
   };
 }
 
@@ -83,13 +81,12 @@ export async function provideServer(options: InstallOptions): Promise<InstalledS
   if (installed) return installed;
   const command = await probes.install();
   if (!command) throw new Error('RabbitMQ must be installed for this: put rabbitmq-server on PATH');
-  return install(command, options);
+  return installServer(command, options);
 }
 
-async function install(command: Command, { env, interactive, say }: InstallOptions): Promise<InstalledServer> {
-  if (interactive && !(await mayInstall())) throw new Error(NO_BROKER);
-  await installServer(command, say);
-  const installed = findServer(env['PATH'] ?? '');
+async function installServer(command: Command, options: InstallOptions): Promise<InstalledServer> {
+  if (!(await install('rabbitmq-server', command, options))) throw new Error(NO_BROKER);
+  const installed = findServer(options.env['PATH'] ?? '');
   if (!installed) throw new Error('rabbitmq-server was installed but is not where Debian puts it');
   return installed;
 }

@@ -1,4 +1,5 @@
-import { installCommand, installServer, probeRoot } from '../../../scripts/lib/broker/debian';
+import { spawnSync } from 'node:child_process';
+import { install, installCommand, installPackage, probeRoot } from '../../../scripts/lib/debian';
 import type { RunCommand } from '../../../scripts/lib/run-command';
 
 const ending = (code: number, stderr = '') =>
@@ -7,20 +8,22 @@ const script = expect.stringMatching(/install-debian\.sh$/) as string;
 
 describe('installCommand', () => {
   it.each([true, false])('runs the script itself as root (interactive: %s)', (interactive) => {
-    expect(installCommand('root', interactive)).toEqual(['sh', script]);
+    expect(installCommand('root', interactive, 'prometheus')).toEqual(['sh', script, 'prometheus']);
   });
 
   it.each([true, false])('takes a sudo that needs no password (interactive: %s)', (interactive) => {
-    expect(installCommand('sudo', interactive)).toEqual(['sudo', '-n', 'sh', script]);
+    const command = installCommand('sudo', interactive, 'prometheus');
+    expect(command).toEqual(['sudo', '-n', 'sh', script, 'prometheus']);
   });
 
   it('lets sudo ask for a password only on a terminal', () => {
-    expect(installCommand('sudo-asks', true)).toEqual(['sudo', 'sh', script]);
-    expect(installCommand('sudo-asks', false)).toBeUndefined();
+    const command = installCommand('sudo-asks', true, 'rabbitmq-server');
+    expect(command).toEqual(['sudo', 'sh', script, 'rabbitmq-server']);
+    expect(installCommand('sudo-asks', false, 'rabbitmq-server')).toBeUndefined();
   });
 
   it('is not possible without root', () => {
-    expect(installCommand('none', true)).toBeUndefined();
+    expect(installCommand('none', true, 'rabbitmq-server')).toBeUndefined();
   });
 });
 
@@ -42,16 +45,36 @@ describe('probeRoot', () => {
   });
 });
 
-describe('installServer', () => {
+describe('installPackage', () => {
   it('says what it is about to do', async () => {
     const said: string[] = [];
-    await installServer(['sh', 'x'], (line) => said.push(line), ending(0));
-    expect(said).toEqual([expect.stringContaining('rabbitmq-server')]);
+    await installPackage('prometheus', ['sh', 'x'], (line) => said.push(line), ending(0));
+    expect(said).toEqual([expect.stringContaining('prometheus')]);
   });
 
   it("fails with the end of apt's output", async () => {
     const run = ending(100, 'E: Unable to locate package rabbitmq-server\n');
-    const failed = installServer(['sh', 'x'], () => {}, run);
-    await expect(failed).rejects.toThrow(/"sh x" ended with 100.\nE: Unable to locate/);
+    const failed = installPackage('rabbitmq-server', ['sh', 'x'], () => {}, run);
+    await expect(failed).rejects.toThrow(
+      /^rabbitmq-server could not be installed: "sh x" ended with 100.\nE: Unable to locate/,
+    );
+  });
+});
+
+describe('install', () => {
+  it('runs apt for one package at a time', async () => {
+    const order: string[] = [];
+    const options = { interactive: false, say: (line: string) => order.push(/package (\S+)/.exec(line)?.[1] ?? '') };
+    const first = install('rabbitmq-server', ['sh', '-c', 'sleep 0.2'], options).then(() => order.push('done'));
+    await Promise.all([first, install('prometheus', ['true'], options)]);
+    expect(order).toEqual(['rabbitmq-server', 'done', 'prometheus']);
+  });
+});
+
+describe('install-debian.sh', () => {
+  it('refuses a package whose services it does not know', () => {
+    const { status, stderr } = spawnSync('sh', ['scripts/lib/install-debian.sh', 'nginx'], { encoding: 'utf8' });
+    expect(status).toBe(64);
+    expect(stderr).toContain('"nginx"');
   });
 });

@@ -33,6 +33,14 @@ describe('a private node', () => {
     expect(conf).toContain(`default_user = dmr\ndefault_pass = ${identity.password}\n`);
   });
 
+  it('has the plugins that count: management and prometheus', () => {
+    const dir = temporaryFolder();
+    writeNodeFiles(dir, nodeIdentity(dir), ports, false);
+    const plugins = readFileSync(path.join(dir, 'enabled_plugins'), 'utf8');
+    expect(plugins).toBe('[rabbitmq_management,rabbitmq_prometheus].\n');
+    expect(readFileSync(path.join(dir, 'rabbitmq.conf'), 'utf8')).toContain('prometheus.tcp.port = 3\n');
+  });
+
   it("takes over nothing of the machine's own RabbitMQ or Erlang", () => {
     const dir = temporaryFolder();
     const env = nodeEnv(dir, nodeIdentity(dir), ports, {

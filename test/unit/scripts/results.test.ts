@@ -27,12 +27,13 @@ describe('testEnv', () => {
   };
 
   it('names the broker', () => {
-    expect(testEnv({ ...broker, managementUrl: 'http://h:2' })).toEqual({
+    expect(testEnv({ ...broker, managementUrl: 'http://h:2', prometheusPort: 3 })).toEqual({
       DMR_TEST_AMQP_HOST: 'h',
       DMR_TEST_AMQP_PORT: '1',
       DMR_TEST_AMQP_USER: 'u',
       DMR_TEST_AMQP_PASS: 'p',
       DMR_TEST_MANAGEMENT_URL: 'http://h:2',
+      DMR_TEST_BROKER_METRICS: 'h:3',
     });
   });
 
