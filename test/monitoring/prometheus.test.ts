@@ -16,7 +16,7 @@ import { metricsIn } from '../helpers/promql';
 import { useVhost } from '../helpers/rabbitmq';
 import { RawSocket } from '../helpers/raw-socket';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { makeCertificate } from '../unit/crypto/certificate';
+import { makeCertificate } from '../helpers/certificates';
 
 const { amqp } = useVhost();
 jest.setTimeout(60_000);
