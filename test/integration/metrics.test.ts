@@ -34,11 +34,12 @@ const OF_THE_QUEUES = /^dmr_(queue|dlq)_|^dmr_validation_failures_messages$/;
 
 const server = {
   PORT: '0',
-  MESSAGE_DELIVERY_TIMEOUT_MS: '1000',
+  MESSAGE_DELIVERY_TIMEOUT_MS: '3000',
   MESSAGE_DELIVERY_MAX_TRIES: '2',
   MESSAGE_RETRY_DELAY_MS: '10',
   MESSAGE_RETRY_DELAY_MAX_MS: '10',
   CENTOPS_REMOVE_AFTER_MS: '0',
+  CENTOPS_CONFIGURATION_CRON_TIME: '0 0 1 1 *', // looks that are counted are those of the tests
   DLQ_MONITOR_INTERVAL_MS: '600000',
 };
 
@@ -146,7 +147,7 @@ describe('a question', () => {
   it('is counted at each of its hops, and measured', async () => {
     const before = [await readServer(0), await readServer(1)] as const;
     const confirms = before[0].value('dmr_confirm_latency_seconds_count') ?? 0;
-    chatbots.tax.answerNext({ delayMs: 250 });
+    chatbots.tax.answerNext({ delayMs: 1500 });
     const message = chatMessage(tax.id);
     expect((await post(agents.police.url, message)).status).toBe(200);
     await until(() => readServer(1), 'dmr_agent_in_flight', { agent: tax.id }, 1);
@@ -161,8 +162,8 @@ describe('a question', () => {
     expect(second.value('dmr_messages_in_flight', { direction: 'down' })).toBe(0);
     // It took at least as long as the chatbot, and every bucket from there holds it.
     expect(second.value('dmr_message_latency_seconds_count')).toBe(1);
-    expect(second.value('dmr_message_latency_seconds_sum')).toBeGreaterThan(0.2);
-    expect(second.value('dmr_message_latency_seconds_bucket', { le: '0.1' })).toBe(0);
+    expect(second.value('dmr_message_latency_seconds_sum')).toBeGreaterThan(1.4);
+    expect(second.value('dmr_message_latency_seconds_bucket', { le: '1' })).toBe(0);
     for (const le of ['300', '+Inf']) expect(second.value('dmr_message_latency_seconds_bucket', { le })).toBe(1);
     expect(first.value('dmr_message_latency_seconds_count')).toBe(0);
 
@@ -172,7 +173,7 @@ describe('a question', () => {
     expect(recipient.value('dmr_messages_received_total')).toBe(1);
     expect(recipient.value('dmr_open_duration_seconds_count')).toBe(1);
     expect(recipient.value('dmr_chatbot_duration_seconds_count')).toBe(1);
-    expect(recipient.value('dmr_chatbot_duration_seconds_sum')).toBeGreaterThan(0.2);
+    expect(recipient.value('dmr_chatbot_duration_seconds_sum')).toBeGreaterThan(1.4);
     expect(recipient.value('dmr_duplicate_window_entries')).toBe(1);
     expect(recipient.value('dmr_duplicates_dropped_total')).toBe(0);
 
@@ -287,10 +288,11 @@ describe('CentOps', () => {
     expect(second.age).toBeGreaterThan(first.age);
     expect((await readServer(0)).value('dmr_centops_whole')).toBe(0);
     centOps.recover();
+    const begin = performance.now();
     await sync();
     const third = await look();
     expect(third.whole).toBe(first.whole! + 1);
-    expect(third.age).toBeLessThan(second.age);
+    expect(third.age).toBeLessThanOrEqual((performance.now() - begin) / 1000);
     expect((await readServer(0)).value('dmr_centops_whole')).toBe(1);
   });
 });
@@ -337,9 +339,9 @@ describe('an agent without a server', () => {
     expect((await readAgent('tax')).value('dmr_outbox_messages')).toBe(1);
     await eventually(async () => ((await readAgent('tax')).value('dmr_outbox_oldest_seconds') ?? 0) > 0.2);
     await until(() => readAgent('tax'), 'dmr_outbox_failed_total', { reason: 'EXPIRED' }, 1);
-    const shown = await readAgent('tax');
-    expect(shown.value('dmr_outbox_messages')).toBe(0);
-    expect(shown.value('dmr_outbox_oldest_seconds')).toBe(0);
+    // It leaves the outbox once the disk has it.
+    await until(() => readAgent('tax'), 'dmr_outbox_messages', {}, 0);
+    await until(() => readAgent('tax'), 'dmr_outbox_oldest_seconds', {}, 0);
   });
 });
 
