@@ -217,8 +217,10 @@ describe('a message that is refused', () => {
 
   it('is refused all the same when it cannot be filed', async () => {
     publisher.failNext(BROKER_GONE);
-    await expect(acceptMessage({})).resolves.toEqual({ status: 'error', error: 'Validation failed' });
+    const message = { ...valid, type: 'x' };
+    await expect(acceptMessage(message)).resolves.toEqual({ status: 'error', error: 'Validation failed' });
     expect(log.at('error')).toEqual([expect.stringContaining('validation-failures')]);
+    expect(JSON.stringify(log.lines)).not.toContain(valid.payload);
     expect(counted).toEqual({ 'dmr_messages_refused_total{reason="INVALID_FORMAT"}': 1 });
   });
 
