@@ -155,8 +155,10 @@ describe('nothing leaks', () => {
 
   it('while messages go their way', async () => {
     for (let count = 0; count < 3; count++) expect((await ask()).status).toBe(200);
-    await eventually(() => policeBot.received.length === 3);
-    expect(JSON.stringify(policeBot.received)).toContain(CHAT);
+    // And back: of the two agents one logs as JSON, which shows what `pretty` cuts off.
+    expect((await post(policeAgent.url, chatMessage(tax.id, CHAT))).status).toBe(200);
+    await eventually(() => policeBot.received.length === 3 && taxBot.received.length === 1);
+    for (const { received } of [policeBot, taxBot]) expect(JSON.stringify(received)).toContain(CHAT);
   });
 
   it('while chatbots fail and seals do not open', async () => {

@@ -36,11 +36,14 @@ interface FailureRecord {
   receivedAt: string;
 }
 
+/** Anything, and at times the id of an agent that is listed: the best of lies. */
+const odd = fc.oneof({ arbitrary: anyValue, weight: 9 }, { arbitrary: fc.constant<unknown>(police.id), weight: 1 });
+
 /** Runs a check on every mutant of a valid value. */
 function forMutants(valid: unknown, count: number, holds: (mutant: unknown) => Promise<boolean>): Promise<void> {
   return fc.assert(
-    fc.asyncProperty(anyValue, fc.oneof(hostileName, anyText), async (odd, name) => {
-      for (const mutant of mutantsOf(valid, odd, name)) if (!(await holds(mutant))) return false;
+    fc.asyncProperty(odd, fc.oneof(hostileName, anyText), async (value, name) => {
+      for (const mutant of mutantsOf(valid, value, name)) if (!(await holds(mutant))) return false;
       return true;
     }),
     runs(count),

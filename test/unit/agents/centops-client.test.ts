@@ -13,6 +13,7 @@ const records = agents.map(toAgentRecord);
 let centOps: CentOps;
 let flat: CentOpsAccess;
 let paged: CentOpsAccess;
+const others: CentOps[] = [];
 
 beforeEach(async () => {
   centOps = await startCentOps(agents);
@@ -20,7 +21,7 @@ beforeEach(async () => {
   paged = { url: centOps.pagedUrl, apiKey: centOps.apiKey, apiSecret: centOps.apiSecret };
 });
 
-afterEach(() => centOps.close());
+afterEach(() => Promise.all([centOps, ...others.splice(0)].map((each) => each.close())));
 
 async function failureCode(config: CentOpsAccess): Promise<string> {
   const error: unknown = await fetchAgents(config).catch((thrown: unknown) => thrown);
@@ -189,12 +190,12 @@ describe('a redirect', () => {
 
   it('to another host is refused: neither credentials nor trust go there', async () => {
     const other = await startCentOps(agents);
+    others.push(other);
     centOps.failWith({ kind: 'redirect', to: other.pagedUrl });
     const error: unknown = await fetchAgents(paged).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'CENTOPS_REFUSED' });
     expect(String(error)).toContain('CENTOPS_CONFIGURATION_URL');
     expect(other.requests).toEqual([]);
-    await other.close();
   });
 
   it('in circles ends', async () => {

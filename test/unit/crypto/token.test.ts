@@ -27,6 +27,9 @@ async function refusal(token: unknown, maxAgeMs?: number): Promise<string> {
   const error: unknown = await verify(token, maxAgeMs).catch((thrown: unknown) => thrown);
   if (!(error instanceof TokenError)) throw new Error(`not refused: ${String(error)}`);
   expect(error).toMatchObject({ code: 'TOKEN_REFUSED', retryable: false });
+  // It is sent to whoever asked, and logged: no part of the token may stand in it.
+  const parts = typeof token === 'string' ? token.split('.').filter((part) => part.length > 20) : [];
+  for (const part of parts) expect(error.message).not.toContain(part);
   return error.message;
 }
 
@@ -129,10 +132,5 @@ describe('verifyToken', () => {
     const [head, , mark] = forge({ sub: beta.id }).split('.') as [string, string, string];
     const changed = Buffer.from(JSON.stringify(claims())).toString('base64url');
     await expect(refusal(`${head}.${changed}.${mark}`)).resolves.toContain('signature');
-  });
-
-  it('never tells the token itself', async () => {
-    const token = forge({ sub: beta.id });
-    await expect(refusal(token)).resolves.not.toContain(token.split('.')[1]);
   });
 });

@@ -222,6 +222,17 @@ describe('a message that is refused', () => {
     expect(failures()).toMatchObject([{ id: valid.id, errors: [{ type: 'UNKNOWN' }], message: null }]);
   });
 
+  it('is one that is larger than the limit, as it would be stored', async () => {
+    await acceptMessage(valid);
+    const size = JSON.stringify(publisher.bodies()[0]).length;
+    context.maxBytes = size;
+    await expect(acceptMessage(valid)).resolves.toEqual({ status: 'ok' });
+    context.maxBytes = size - 1;
+    const error = `The message is too large: at most ${size - 1} bytes`;
+    await expect(acceptMessage(valid)).resolves.toEqual({ status: 'error', error });
+    expect(failures()).toMatchObject([{ id: valid.id, errors: [{ type: 'INVALID_FORMAT', message: error }] }]);
+  });
+
   it('is filed as null when it is nothing at all', async () => {
     await acceptMessage(undefined);
     expect(failures()[0]).toHaveProperty('message', null);
@@ -229,8 +240,10 @@ describe('a message that is refused', () => {
 
   it('is refused all the same when it cannot be filed', async () => {
     publisher.failNext(BROKER_GONE);
-    await expect(acceptMessage({})).resolves.toEqual({ status: 'error', error: 'Validation failed' });
+    const message = { ...valid, type: 'x' };
+    await expect(acceptMessage(message)).resolves.toEqual({ status: 'error', error: 'Validation failed' });
     expect(log.at('error')).toEqual([expect.stringContaining('validation-failures')]);
+    expect(JSON.stringify(log.lines)).not.toContain(valid.payload);
     expect(counted).toEqual({ 'dmr_messages_refused_total{reason="INVALID_FORMAT"}': 1 });
   });
 

@@ -1,0 +1,52 @@
+import { EventEmitter } from 'node:events';
+import { AgentDirectory } from '../../../lib/agents/directory';
+import type { ServerConfig } from '../../../lib/config/types';
+import { AgentGateway, type AgentSocket } from '../../../lib/gateway/agent-gateway';
+import type { NodeRouter } from '../../../lib/router/node-router';
+import { countingMetrics, RecordingLog } from '../fakes';
+
+const AGENT = 'a';
+const config = {
+  socket: { listGraceMs: 0, namespace: '/agents' },
+  delivery: { maxTries: 1, ackTimeoutMs: 1, retryDelayMaxMs: 1 },
+  limits: { perSecond: 0, inFlight: 10 },
+} as unknown as ServerConfig;
+
+/** A socket that the door has let in, with the key that was listed then. */
+function socketWith(certificate: string) {
+  const disconnect = jest.fn();
+  const data = { agentId: AGENT, certificate };
+  const socket = Object.assign(new EventEmitter(), { data, disconnect, connected: false, handshake: { auth: {} } });
+  return { socket: socket as unknown as AgentSocket, disconnect };
+}
+
+function gatewayThatLists(...certificates: string[]) {
+  const { metrics } = countingMetrics();
+  const directory = new AgentDirectory();
+  const record = { id: AGENT, name: AGENT, createdAt: '', updatedAt: '' };
+  directory.replace(certificates.map((authenticationCertificate) => ({ ...record, authenticationCertificate })));
+  const router = { directory } as unknown as NodeRouter;
+  const takeOver = () => Promise.resolve({ newer: false, gone: [] });
+  return new AgentGateway(config, router, 'here', takeOver, metrics, new RecordingLog());
+}
+
+describe('a socket whose token was good', () => {
+  it.each([
+    ['left the list', []],
+    ['got another key', ['new']],
+  ])('is turned away when its agent %s before it connected', (_what, listed) => {
+    const { socket, disconnect } = socketWith('old');
+    const gateway = gatewayThatLists(...listed);
+    gateway.connected(socket);
+    expect(disconnect).toHaveBeenCalledWith(true);
+    expect(gateway.size).toBe(0);
+  });
+
+  it('is a session otherwise', () => {
+    const { socket, disconnect } = socketWith('old');
+    const gateway = gatewayThatLists('old');
+    gateway.connected(socket);
+    expect(disconnect).not.toHaveBeenCalled();
+    expect(gateway.size).toBe(1);
+  });
+});
