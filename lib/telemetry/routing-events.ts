@@ -1,9 +1,11 @@
 import { dlqName } from '../amqp/topology';
 import type { Log } from '../log';
 import type { ErrorType, ProtocolError } from '../protocol/events';
+import { Seldom } from '../seldom';
 import type { Metrics } from './metrics';
 import { traceField } from './trace-context';
 
+const REPEAT_WARNING_MS = 60_000;
 const LATENCY = 'dmr_message_latency_seconds';
 
 /** The ids of a message: all that logs and metrics ever say of it. */
@@ -27,6 +29,8 @@ export type FailureReason =
 
 /** One helper per thing that happens to a message on a server node: its counter and its log line. */
 export class RoutingEvents {
+  private readonly warnings = new Seldom(REPEAT_WARNING_MS);
+
   constructor(
     private readonly metrics: Metrics,
     private readonly log: Log,
@@ -54,7 +58,12 @@ export class RoutingEvents {
 
   unavailable(message: MessageIds, code: string): void {
     this.metrics.inc('dmr_messages_refused_total', { reason: code });
-    this.log.warn('message not accepted, the sender must repeat it', { event: 'unavailable', ...ids(message), code });
+    const context = { event: 'unavailable', ...ids(message), code };
+    const text = 'message not accepted, the sender must repeat it';
+    // While the broker is away this happens with every message.
+    const heldBack = this.warnings.mayTell(code);
+    if (heldBack === undefined) this.log.debug(text, context);
+    else this.log.warn(text, { ...context, heldBack });
   }
 
   recorded(errors: ProtocolError[]): void {

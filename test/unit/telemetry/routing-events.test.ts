@@ -50,6 +50,14 @@ describe('RoutingEvents', () => {
     expect(JSON.stringify(log.lines)).not.toContain('SEALED');
   });
 
+  it('warns of each reason that keeps messages out once a minute, and tells every one of them at debug', () => {
+    const log = new RecordingLog();
+    const events = new RoutingEvents(countingMetrics(AGENTS).metrics, log);
+    for (const code of ['BROKER_UNAVAILABLE', 'BROKER_UNAVAILABLE', 'NOT_CONFIRMED', 'BROKER_UNAVAILABLE'])
+      events.unavailable(message, code);
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'debug', 'warn', 'debug']);
+  });
+
   it('recorded: each type of one message counts once', () => {
     const { metrics, counted } = countingMetrics(AGENTS);
     new RoutingEvents(metrics, new RecordingLog()).recorded(errors);
