@@ -215,7 +215,7 @@ describe('two nodes that are told different lists', () => {
 
 describe('dead letters of an agent that left', () => {
   it('are counted for as long as their queue is there', async () => {
-    const node = await startNode(undefined, centOps.url, amqp, { RETIRE_AFTER: '1' });
+    const node = await startNode(undefined, centOps.url, amqp, { RETIRE_AFTER: '1', DLQ_MONITOR_INTERVAL_MS: '200' });
     await knows(node, 3);
     const counts = async () => {
       const all = await node.broker.call<DeadLetterCount[], object>('dlq-monitor.counts', {});
@@ -235,10 +235,10 @@ describe('dead letters of an agent that left', () => {
     await sync(node);
     await eventually(async () => (await counts())?.messages === 1);
     const monitor = node.broker.getLocalService('dlq-monitor') as unknown as { last: Map<string, number> };
-    monitor.last.set(dlqName(police.id), 1);
+    await eventually(() => monitor.last.has(dlqName(police.id)));
     await management.request('DELETE', `queues/${amqp.vhost}/${dlqName(police.id)}`);
     expect(await counts()).toBeUndefined();
-    expect(monitor.last.has(dlqName(police.id))).toBe(false);
+    await eventually(() => !monitor.last.has(dlqName(police.id)));
   });
 });
 
