@@ -53,7 +53,9 @@ describe('an agent whose server node stands still', () => {
 
   beforeEach(async () => {
     centOps = await startCentOps([tax, police]);
-    const start = () => NodeProcess.start('server', ['server'], serverEnv(amqp, centOps.url));
+    // So patient that no login ends for a heartbeat that a node in its sleep does not send.
+    const env = { ...serverEnv(amqp, centOps.url), WEB_SOCKET_PING_TIMEOUT_MS: '120000' };
+    const start = () => NodeProcess.start('server', ['server'], env);
     [frozen, alive] = await Promise.all([start(), start()]);
     // Both know of each other: a login before that is announced to nobody.
     for (const node of [frozen, alive]) await eventually(() => nodesSeenBy(node).then((count) => count === 2));
