@@ -5,7 +5,7 @@ const STDOUT = 1;
 const MOST_WAITING = 16 * 2 ** 20;
 const LOOK_AGAIN_MS = 10;
 /** How long a process that ends waits for a reader that takes nothing at all. */
-const LAST_WAIT_MS = 1000;
+const LAST_WAIT_MS = 3000;
 
 /**
  * Standard output without an end that swallows lines: what a pipe takes is with its reader when `write` returns. What
