@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDirectory } from '../agents/directory';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { DmrError, messageOf } from '../errors';
@@ -12,19 +11,13 @@ import type { Tracing } from '../telemetry/tracing';
 import type { FailureLimit } from './failure-limit';
 import { recordFailure } from './validation-failures';
 
-/**
- * A queue that was deleted is not declared again before its consumers were told so: RabbitMQ 3.10 takes a consumer over
- * into a queue that follows at once, gives it messages, and none arrives.
- */
-const BEFORE_DECLARING_MS = 500;
-
 /** A refused message beyond this is not kept with its record. */
 const MAX_RECORD_BYTES = 65_536;
 
 export interface AcceptContext {
   directory: AgentDirectory;
   publisher: Publisher;
-  /** Makes the queues of a known agent exist. */
+  /** Makes the queues of a known agent exist again. */
   declareAgent: (agentId: string) => Promise<void>;
   /** Makes the queue of the refused messages exist. */
   declareFailures: () => Promise<void>;
@@ -130,7 +123,6 @@ async function againOnceDeclared(publish: () => Promise<void>, declare: () => Pr
     await publish();
   } catch (error) {
     if (!(error instanceof UnroutableError)) throw error;
-    await delay(BEFORE_DECLARING_MS);
     await declare();
     await publish();
   }

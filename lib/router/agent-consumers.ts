@@ -49,6 +49,11 @@ export class AgentConsumers {
     });
   }
 
+  /** Begins to consume anew where that is done at all. */
+  async renew(agentId: string): Promise<void> {
+    if (this.consumers.has(agentId) && this.sockets.has(agentId)) await this.resume(agentId);
+  }
+
   /** Messages on their way to the agent and not answered yet; undefined when its queue is not consumed here. */
   inFlight(agentId: string): number | undefined {
     return this.consumers.get(agentId)?.inFlight;

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
 import { mergeSnapshots } from '../agents/merge';
@@ -27,6 +28,11 @@ import { moveToDlq } from './retire';
 import { watchRouter } from './router-metrics';
 import { Suspects } from './suspects';
 
+/**
+ * A queue that was deleted is not declared again before its consumer was told so: RabbitMQ 3.10 takes a consumer over into
+ * a queue that follows at once, gives it messages, and none arrives.
+ */
+const BEFORE_DECLARING_MS = 500;
 const START_TIMEOUT_MS = 10_000;
 const DECLARE_PARALLEL = 8;
 const CONFIRM_LATENCY = 'dmr_confirm_latency_seconds';
@@ -40,9 +46,10 @@ export interface QueueDepths {
 /**
  * Everything one process needs to route: the agent list and three AMQP connections, because the broker stops reading
  * from a connection that publishes while it is in alarm, and consuming and administration must go on then.
- * Emits `agents` after the list changed.
+ * Emits `agents` after the list changed, and `redeclared` with an agent's id after its queue was found missing and declared:
+ * who consumes it has to begin anew, as it may be one that was not told in time.
  */
-export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
+export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: [string] }> {
   readonly directory = new AgentDirectory();
   /** The way down: consumers of the agents whose sockets are on this node. */
   readonly consumers = new AgentConsumers((agentId, send) => this.consumerOf(agentId, send));
@@ -58,6 +65,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   private readonly events: RoutingEvents;
   private readonly failures: FailureLimit;
   private readonly asIs = new Set<string>();
+  private readonly redeclaring = new Map<string, Promise<void>>();
   private known: AgentSnapshot = { agents: [], departed: [], missing: [] };
   private readonly unwatch: () => void;
 
@@ -123,7 +131,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   /** The way up: from an authenticated agent into the recipient's queue. */
   accept(agentId: string, message: unknown): Promise<ServerAck> {
     const { directory, publisher, tracing, events, log } = this;
-    const declareAgent = (id: string) => this.declare(id);
+    const declareAgent = (id: string) => this.redeclare(id);
     const declareFailures = () => this.declareOne(validationFailuresQueue(this.config.ttl));
     const { failures } = this;
     const { confirmTimeoutMs, limits } = this.config;
@@ -144,6 +152,23 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff] }> {
   async declare(agentId: string): Promise<void> {
     for (const queue of agentQueues(agentId, this.config.ttl)) await this.declareOne(queue);
     await this.declareOne(validationFailuresQueue(this.config.ttl));
+  }
+
+  /** Once for all messages that find the queue missing at the same time. */
+  private redeclare(agentId: string): Promise<void> {
+    const pending = this.redeclaring.get(agentId) ?? this.declareAfterPause(agentId);
+    this.redeclaring.set(agentId, pending);
+    return pending;
+  }
+
+  private async declareAfterPause(agentId: string): Promise<void> {
+    try {
+      await delay(BEFORE_DECLARING_MS);
+      await this.declare(agentId);
+    } finally {
+      this.redeclaring.delete(agentId);
+    }
+    this.emit('redeclared', agentId);
   }
 
   /** Moves what waits for an agent that left to its DLQ; returns how many messages. */

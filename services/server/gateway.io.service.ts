@@ -108,6 +108,13 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
     settings: { port: config.port, routes: [operationsRoute(config)] },
     actions,
     events: {
+      /** A queue was declared that had been deleted: its consumer may be one that RabbitMQ gives nothing any more. */
+      'queue.redeclared': {
+        params: { agentId: 'uuid' },
+        async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
+          await this.nodeRouter.consumers.renew(ctx.params.agentId);
+        },
+      },
       /** A node that was out of reach was not asked to give way to the logins of that time. */
       '$node.connected': {
         handler(this: GatewayService, ctx: Context<{ node: { id: string } }>) {
@@ -142,6 +149,7 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
       this.agents = this.io.of(config.socket.namespace);
       this.agents.on('connection', (socket) => this.gateway.connected(socket as AgentSocket));
       this.nodeRouter.on('agents', (diff) => this.gateway.agentsChanged(this.agents, diff));
+      this.nodeRouter.on('redeclared', (agentId) => void this.broker.broadcast('queue.redeclared', { agentId }));
       // Logins elsewhere were not announced to a process that stood still for long, see `$node.connected`.
       this.gaps = watchGaps(() => void this.neighbours.compare(this.gateway.sessions));
     },

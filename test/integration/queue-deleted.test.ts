@@ -1,4 +1,6 @@
 import { connect } from 'amqplib';
+import { agentQueues } from '../../lib/amqp/topology';
+import type { NodeRouterService } from '../../mixins/node-router.mixin';
 import { startCentOps } from '../helpers/centops';
 import { startChatbot } from '../helpers/chatbot';
 import { makeIdentity } from '../helpers/keys';
@@ -6,6 +8,13 @@ import { chatMessage, post, startAgent, startServerNode } from '../helpers/mesh'
 import { useVhost } from '../helpers/rabbitmq';
 
 const { amqp } = useVhost();
+const access = {
+  hostname: amqp.host,
+  port: amqp.port,
+  username: amqp.user,
+  password: amqp.password,
+  vhost: amqp.vhost,
+};
 
 it('a queue that is deleted again and again under a connected agent is declared, and its messages arrive', async () => {
   const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
@@ -14,13 +23,7 @@ it('a queue that is deleted again and again under a connected agent is declared,
   const chatbot = await startChatbot();
   const taxAgent = await startAgent(tax, server.url, chatbot.url);
   const policeAgent = await startAgent(police, server.url, chatbot.url);
-  const operator = await connect({
-    hostname: amqp.host,
-    port: amqp.port,
-    username: amqp.user,
-    password: amqp.password,
-    vhost: amqp.vhost,
-  });
+  const operator = await connect(access);
   const channel = await operator.createChannel();
   const arrival = async () => {
     const message = chatMessage(police.id);
@@ -36,6 +39,44 @@ it('a queue that is deleted again and again under a connected agent is declared,
 
   await operator.close();
   for (const node of [taxAgent, policeAgent, server]) await node.stop();
+  await chatbot.close();
+  await centOps.close();
+}, 90_000);
+
+it('a consumer that RabbitMQ has taken over into a new queue begins anew when a node declares that queue', async () => {
+  const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
+  const centOps = await startCentOps([tax, police]);
+  const [one, two] = [await startServerNode(amqp, centOps.url), await startServerNode(amqp, centOps.url)];
+  const chatbot = await startChatbot();
+  const taxAgent = await startAgent(tax, one.url, chatbot.url);
+  const policeAgent = await startAgent(police, two.url, chatbot.url);
+  const { nodeRouter } = one.broker.getLocalService('gateway.io') as unknown as NodeRouterService;
+  const redeclared: string[] = [];
+  nodeRouter.on('redeclared', (agentId) => redeclared.push(agentId));
+  const operator = await connect(access);
+  const channel = await operator.createChannel();
+  const [, queue] = agentQueues(police.id, one.config.ttl);
+  const [first, message] = [chatMessage(police.id), chatMessage(police.id)];
+  const arrived = (id: string) => (request: { body: unknown }) => (request.body as { id: string }).id === id;
+  await post(taxAgent.url, first);
+  await chatbot.waitFor(arrived(first.id)); // without one before, RabbitMQ 3.10 does it right
+
+  // Nobody is told of this, and the consumer is deaf.
+  await channel.deleteQueue(police.id);
+  await channel.assertQueue(police.id, queue?.options);
+  expect(await post(taxAgent.url, message)).toMatchObject({ status: 200 });
+  await expect(chatbot.waitFor(arrived(message.id), 1000)).rejects.toThrow();
+  nodeRouter.emit('redeclared', police.id); // what the node says when it was the one
+  await chatbot.waitFor(arrived(message.id), 15_000);
+
+  redeclared.length = 0;
+  await channel.deleteQueue(police.id);
+  const posts = [1, 2, 3].map(() => post(taxAgent.url, chatMessage(police.id)));
+  expect((await Promise.all(posts)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(redeclared).toEqual([police.id]);
+
+  await operator.close();
+  for (const node of [taxAgent, policeAgent, one, two]) await node.stop();
   await chatbot.close();
   await centOps.close();
 }, 90_000);
