@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { MetricReporters, type Service, type ServiceBroker, type ServiceSchema } from 'moleculer';
 import PrometheusService from 'moleculer-prometheus';
@@ -119,6 +120,9 @@ const ownServer = (port: number | undefined) =>
       this.operations = operationsServer(this.broker);
       this.operations.listen(port);
       await once(this.operations, 'listening');
+      this.operations.on('error', (error) => this.logger.error(`metrics and health: ${error.message}`));
+      const { port: own } = this.operations.address() as AddressInfo;
+      this.logger.info(`metrics and health on port ${own}`);
     },
     async stopped(this: MetricsService) {
       if (this.operations) await drainHttp(this.operations, DRAIN_MS);

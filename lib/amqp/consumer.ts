@@ -111,6 +111,7 @@ export class QueueConsumer {
     if (this.closed || this.channel || !this.connection.isOpen) return;
     const attempt = ++this.attempt;
     try {
+      await this.options.declare(); // each of its questions has a deadline of its own
       await within(this.setUp(attempt), this.setupTimeoutMs, 'RabbitMQ sets up no consumer');
       this.failures = 0;
     } catch (error) {
@@ -121,8 +122,6 @@ export class QueueConsumer {
   }
 
   private async setUp(attempt: number): Promise<void> {
-    await this.options.declare();
-    if (attempt !== this.attempt) return;
     const channel = await this.connection.channel((model) => model.createChannel());
     channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));
     if (attempt !== this.attempt) return void closing(channel);
@@ -130,7 +129,7 @@ export class QueueConsumer {
     if (this.closed) return this.giveUp();
     await channel.prefetch(this.options.prefetch);
     const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
-    if (attempt === this.attempt) this.tag = consumerTag;
+    if (this.channel === channel) this.tag = consumerTag;
   }
 
   private adopt(channel: Channel): void {

@@ -145,7 +145,7 @@ export class AgentGateway {
   async drain(othersOpen: () => Promise<boolean>): Promise<Drained> {
     this.door.closed = true;
     if (!this.left && !(await othersOpen())) {
-      this.door.closed = this.stopping;
+      this.door.closed = this.stopping || this.left !== undefined;
       throw new FinalError(
         'LAST_GATEWAY',
         'No other gateway of the mesh takes agents: they would have nowhere to go; drain it with force all the same',
@@ -153,6 +153,7 @@ export class AgentGateway {
     }
     const agents = this.size;
     await this.sendAway();
+    if (this.size > 0) this.left = undefined; // the next drain tries again
     return { agents, stayed: this.size };
   }
 

@@ -10,6 +10,8 @@ const TIMEOUT_MS = 1000;
 export interface GatewayState {
   /** It lets nobody in. */
   leaving: boolean;
+  /** It has the agent list and RabbitMQ. */
+  ready: boolean;
   agents: number;
 }
 
@@ -37,7 +39,7 @@ export class Neighbours {
   /** Whether any of them lets agents in. */
   async anyOpen(): Promise<boolean> {
     const answers = await this.ask<GatewayState>('gateway.io.state', {});
-    return answers.some(({ answer }) => !answer.leaving);
+    return answers.some(({ answer }) => !answer.leaving && answer.ready);
   }
 
   /** The answers of those that gave one in time. */

@@ -88,7 +88,7 @@ export class ChatbotGate {
 
   /** There was no POST after all. */
   unused(pass: Pass): void {
-    if (this.underWay.delete(pass)) this.nextProbeAt = Date.now();
+    if (this.underWay.delete(pass)) this.nextProbeAt = Date.now() + FIRST_PAUSE_MS;
     this.plan();
   }
 

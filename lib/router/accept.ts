@@ -11,6 +11,9 @@ import type { Tracing } from '../telemetry/tracing';
 import type { FailureLimit } from './failure-limit';
 import { recordFailure } from './validation-failures';
 
+/** The two fields of a trace in an envelope, with their names. */
+const MAX_CONTEXT_BYTES = 640;
+
 /** A refused message beyond this is not kept with its record. */
 const MAX_RECORD_BYTES = 65_536;
 
@@ -49,7 +52,8 @@ export async function accept(context: AcceptContext, agentId: string, message: u
     toKnownRecipient(context.directory, received);
     span.set({ ...queueHop('send', received.recipientId), ...messageAttributes(received) });
     const envelope = inTrace(received, span.context);
-    await store(context, envelope, withinSize(envelope, context.maxBytes));
+    const room = envelope === received ? 0 : MAX_CONTEXT_BYTES; // what this server adds is not the sender's
+    await store(context, envelope, withinSize(envelope, context.maxBytes, room));
     span.end({ 'dmr.outcome': 'accepted' });
     context.events.accepted(envelope);
     return { status: 'ok' };
@@ -103,9 +107,9 @@ function traceHeaders(envelope: Envelope): Record<string, string> | undefined {
   return trace && { ...trace };
 }
 
-function withinSize(envelope: Envelope, maxBytes: number): Buffer {
+function withinSize(envelope: Envelope, maxBytes: number, room: number): Buffer {
   const body = bodyOf(envelope);
-  if (body.length <= maxBytes) return body;
+  if (body.length <= maxBytes + room) return body;
   throw new RefusedError(refusal('INVALID_FORMAT', `The message is too large: at most ${maxBytes} bytes`));
 }
 

@@ -6,14 +6,14 @@
 export interface TraceContext {
   /** `00-<32 hex>-<16 hex>-<2 hex>`, in lower case. */
   readonly traceparent: string;
-  /** Printable ASCII, at most 512 characters. */
+  /** Printable ASCII and tabs, at most 512 characters. */
   readonly tracestate?: string;
 }
 
 /** Section 3.2.2.3; of a later version only the fields that this one knows are read. */
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-[\x20-\x7e]*)?$/;
 const LONGEST_TRACEPARENT = 256;
-/** Section 3.3.1.3: members `key=value`, with optional white space around them. */
+/** Section 3.3.1.3: members `key=value`, with spaces and tabs around them; nothing else may stand in a header. */
 const KEY = String.raw`[\da-z][\da-z_\-*/@]{0,255}`;
 const MEMBER = new RegExp(String.raw`^${KEY}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$`);
 const LONGEST_TRACESTATE = 512;
@@ -57,7 +57,7 @@ function parentOf(value: unknown): string | undefined {
 /** All of it or nothing: what breaks the rules, or is too long, is left out, and the parent counts all the same. */
 function stateOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '' || value.length > LONGEST_TRACESTATE) return undefined;
-  const members = value.split(',').map((member) => member.trim());
+  const members = value.split(',').map((member) => member.replaceAll(/^[ \t]+|[ \t]+$/g, ''));
   const isValid = members.length <= MOST_MEMBERS && members.every((member) => member === '' || MEMBER.test(member));
   return isValid && members.some(Boolean) ? value : undefined;
 }

@@ -37,6 +37,8 @@ export class Trail {
   note(id: string, entry: Omit<TrailEntry, 'at'>, between: { senderId?: string; recipientId?: string } = {}): void {
     if (this.size === 0 || id === '') return;
     const known = this.messages.get(id) ?? { entries: [] };
+    // An id belongs to its sender: nobody else's message may tell a story of this one.
+    if (known.senderId !== undefined && between.senderId !== undefined && known.senderId !== between.senderId) return;
     this.messages.delete(id); // and put in again, as the latest
     this.messages.set(id, known);
     known.senderId ??= between.senderId;

@@ -41,7 +41,7 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       chatbotChanged(this: InboxService, isDown: boolean) {
         metricsOf(this.broker).set('dmr_chatbot_available', isDown ? 0 : 1);
         if (isDown)
-          this.logger.warn('the chatbot takes no messages; one at a time is tried until it does', {
+          this.logger.warn('the chatbot takes no messages; few are tried until it does', {
             event: 'chatbot-down',
           });
         else this.logger.info('the chatbot takes messages again', { event: 'chatbot-up' });

@@ -63,7 +63,9 @@ const actions: ServiceActionsSchema = {
   state: {
     visibility: 'public',
     handler(this: GatewayService): GatewayState {
-      return { leaving: this.gateway.isLeaving, agents: this.gateway.size };
+      const { directory } = this.nodeRouter;
+      const ready = directory.ready && Object.values(this.nodeRouter.health()).every(Boolean);
+      return { leaving: this.gateway.isLeaving, ready, agents: this.gateway.size };
     },
   },
   /**
@@ -116,6 +118,11 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
         },
       },
       /** A node that was out of reach was not asked to give way to the logins of that time. */
+      '$transporter.connected': {
+        handler(this: GatewayService) {
+          void this.neighbours.compare(this.gateway.sessions);
+        },
+      },
       '$node.connected': {
         handler(this: GatewayService, ctx: Context<{ node: { id: string } }>) {
           void this.neighbours.compare(this.gateway.sessions, ctx.params.node.id);

@@ -29,14 +29,15 @@ class FakeChannel extends EventEmitter {
   };
 }
 
-function setUp(channels: FakeChannel[], declare: () => Promise<void> = () => Promise.resolve()) {
+function setUp(channels: FakeChannel[], ready: Promise<void>[] = []) {
   const opened: FakeChannel[] = [];
   const connection = Object.assign(new EventEmitter(), {
     isOpen: true,
-    channel: () => {
+    channel: async () => {
+      await ready.shift();
       const channel = channels.shift() ?? new FakeChannel(true);
       opened.push(channel);
-      return Promise.resolve(channel);
+      return channel;
     },
   });
   const handled: string[] = [];
@@ -44,7 +45,7 @@ function setUp(channels: FakeChannel[], declare: () => Promise<void> = () => Pro
     handled.push(message.content.toString());
     return Promise.resolve('ack' as const);
   };
-  const options = { queue: 'q', prefetch: 1, declare, handle };
+  const options = { queue: 'q', prefetch: 1, declare: () => Promise.resolve(), handle };
   const consumer = new QueueConsumer(connection as unknown as AmqpConnection, options, new RecordingLog(), SETUP_MS);
   return { consumer, opened, handled };
 }
@@ -65,17 +66,19 @@ describe('a consumer whose broker does not answer', () => {
     await consumer.close();
   });
 
-  it('does not become a second one when an earlier declaration is answered after all', async () => {
-    let answer: () => void = () => undefined;
-    const late = new Promise<void>((resolve) => (answer = resolve));
-    const answers = [late, Promise.resolve()];
-    const { consumer, opened } = setUp([], () => answers.shift() ?? Promise.resolve());
+  it('does not become a second one when an earlier channel opens after all', async () => {
+    let open: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (open = resolve));
+    const { consumer, opened } = setUp([], [late]);
     await consumer.start();
     await eventually(() => opened.length === 1);
-    answer();
-    await late;
+    open();
+    await eventually(() => opened.length === 2);
     await new Promise(setImmediate);
-    expect(opened).toHaveLength(1);
+    expect(opened.map(({ isClosed, deliver }) => [isClosed, Boolean(deliver)])).toEqual([
+      [false, true],
+      [true, false],
+    ]);
     await consumer.close();
   });
 });

@@ -13,6 +13,13 @@ describe('the trail of messages', () => {
     expect(trail.of('b')).toBeUndefined();
   });
 
+  it('lets nobody tell of a message that another has sent', () => {
+    const trail = new Trail(10);
+    trail.note('a', { event: 'delivered' }, { senderId: 'tax', recipientId: 'police' });
+    trail.note('a', { event: 'refused' }, { senderId: 'mallory' });
+    expect(trail.of('a')?.entries).toMatchObject([{ event: 'delivered' }]);
+  });
+
   it('forgets the message that it has not heard of for longest', () => {
     const trail = new Trail(2);
     for (const id of ['a', 'b', 'a', 'c']) trail.note(id, { event: 'sent' });
