@@ -3,6 +3,9 @@ import type { Cluster } from '../lib/broker/cluster';
 import type { ClusterNode } from '../lib/broker/cluster-node';
 
 const LEADER_LIMIT_MS = 30_000;
+const ANSWER_MS = 5000;
+/** A cluster that has just had a node back may take long to delete a queue; a second request would delete the next one. */
+const DELETED_MS = 60_000;
 
 /** The node that leads an agent's queue. @throws when there is none for long */
 export async function leaderOf(cluster: Cluster, queue: string): Promise<ClusterNode> {
@@ -50,7 +53,7 @@ async function request({ nodes, amqp }: Cluster, method: string, path: string): 
       const response = await fetch(`${managementUrl}/api/${path}`, {
         method,
         headers,
-        signal: AbortSignal.timeout(5000),
+        signal: AbortSignal.timeout(method === 'DELETE' ? DELETED_MS : ANSWER_MS),
       });
       const text = await response.text();
       if (response.ok) return text === '' ? undefined : (JSON.parse(text) as unknown);
