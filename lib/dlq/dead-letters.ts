@@ -2,7 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
 import { scanQueue, type Scanned } from '../amqp/scan';
-import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
+import { dlqName, isForDead, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
@@ -138,15 +138,17 @@ export class DeadLetters {
 
   /**
    * Before the broker's limit takes a message that was looked at too often, a copy follows at the end of the queue, for
-   * what is left of the lifetime. RabbitMQ 3 has no limit unless somebody sets one.
+   * what is left of the lifetime. One that outlived ours lies in a queue that was declared with a longer one, which
+   * ends it. Never in an agent's queue: order counts there, and its broker dead-letters at the limit.
+   * RabbitMQ 3 has no limit unless somebody sets one.
    */
   private renew(queue: string, message: ConsumeMessage): Promise<boolean> | undefined {
     const major = Number.parseInt(this.connection.brokerVersion ?? '', 10);
-    if (!(major >= 4) || returnsOf(message) < RENEW_AFTER) return undefined;
+    if (!(major >= 4) || !isForDead(queue) || returnsOf(message) < RENEW_AFTER) return undefined;
     const since = timeOfLetter(message) ?? Date.now();
     const ttlMs = queue === VALIDATION_FAILURES ? this.ttl.validationFailuresTtlMs : this.ttl.dlqTtlMs;
-    const leftMs = Math.min(ttlMs, Math.max(1, since + ttlMs - Date.now()));
-    return this.publish(message, queue, copiedHeaders(message), leftMs).then(
+    const leftMs = Math.min(ttlMs, since + ttlMs - Date.now());
+    return this.publish(message, queue, copiedHeaders(message), leftMs > 0 ? leftMs : undefined).then(
       () => true,
       (error: unknown) => {
         this.log.warn(`a message of ${queue} could not be renewed: ${messageOf(error)}`);

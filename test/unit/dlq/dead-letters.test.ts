@@ -1,0 +1,47 @@
+import { dlqName } from '../../../lib/amqp/topology';
+import { DeadLetters } from '../../../lib/dlq/dead-letters';
+import { FakePublisher, RecordingLog } from '../fakes';
+import { FakeQueue } from './fake-queue';
+
+const TTL = { agentTtlMs: 100_000, dlqTtlMs: 100_000, validationFailuresTtlMs: 100_000 };
+const AGENT = '3f1a5c1e-6f0e-4c0b-9d0f-0a1b2c3d4e01';
+const DLQ = dlqName(AGENT);
+
+let queue: FakeQueue;
+let publisher: FakePublisher;
+let letters: DeadLetters;
+
+beforeEach(() => {
+  queue = new FakeQueue();
+  publisher = new FakePublisher();
+  letters = new DeadLetters(queue.connection, publisher.asPublisher, TTL, new RecordingLog());
+});
+
+const ids = () => queue.lying.map(({ id }) => id);
+const deadSince = (ageMs: number) => ({ 'x-dmr-dead-at': new Date(Date.now() - ageMs).toISOString() });
+
+describe('a message that was looked at too often', () => {
+  const worn = { 'x-delivery-count': 10 };
+
+  it('is renewed for what is left of its lifetime', async () => {
+    queue.put('a', { ...worn, ...deadSince(40_000) });
+    await letters.peek(DLQ, 1, () => undefined);
+    expect(publisher.confirmed).toMatchObject([{ queue: DLQ, messageId: 'a' }]);
+    expect(publisher.confirmed[0]?.expirationMs).toBeLessThanOrEqual(60_000);
+    expect(publisher.confirmed[0]?.expirationMs).toBeGreaterThan(50_000);
+  });
+
+  it('is not deleted by that where its queue keeps it longer than ours would', async () => {
+    queue.put('a', { ...worn, ...deadSince(200_000) });
+    await letters.peek(DLQ, 1, () => undefined);
+    expect(publisher.confirmed).toHaveLength(1);
+    expect(publisher.confirmed[0]?.expirationMs).toBeUndefined();
+  });
+
+  it('keeps its place in the queue of an agent', async () => {
+    queue.put('a', worn).put('b');
+    await letters.head(AGENT);
+    expect(publisher.attempts).toEqual([]);
+    expect(ids()).toEqual(['a', 'b']);
+  });
+});
