@@ -85,6 +85,12 @@ export class HoldingChannel {
       for (let answers = 0; answers < 3; answers++) await channel.prefetch(this.prefetch);
     };
     await within(cancelling(), ANSWER_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
+    this.tag = undefined;
+  }
+
+  /** It is one of the queue's consumers. */
+  get consuming(): boolean {
+    return this.tag !== undefined && !this.lost;
   }
 
   /** What has arrived and nobody has asked for. */
@@ -94,6 +100,7 @@ export class HoldingChannel {
 
   /** Gives back what was not taken out. */
   close(): Promise<void> {
+    this.tag = undefined;
     return closing(this.channel);
   }
 

@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
-import { scanQueue, type Scanned } from '../amqp/scan';
+import { scanQueue, type Scanned, type ScanOptions, type Verdict } from '../amqp/scan';
 import { dlqName, isForDead, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
 import { DmrError, messageOf } from '../errors';
@@ -58,27 +58,33 @@ export class DeadLetters {
   ) {}
 
   /** The first messages of a queue as `describe` shows them, in order; counts as one delivery of each. */
-  async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T): Promise<T[]> {
+  async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T, ifUnused = false) {
     const shown: T[] = [];
-    await this.scan(queue, limit, (message) => {
+    const look = (message: ConsumeMessage) => {
       shown.push(describe(message));
-      return Promise.resolve('stay');
-    });
+      return Promise.resolve<Verdict>('stay');
+    };
+    await this.scan(queue, { limit, ifUnused, look });
     return shown;
   }
 
-  /** The message at the head of any queue, which stays there; counts as one delivery of it. Throws as `scanQueue`. */
+  /**
+   * The message at the head of any queue that nobody consumes, which stays there; counts as one delivery of it.
+   * Throws as `scanQueue`.
+   */
   async head(queue: string): Promise<ConsumeMessage | undefined> {
-    return (await this.peek(queue, 1, (message) => message))[0];
+    return (await this.peek(queue, 1, (message) => message, true))[0];
   }
 
   /** The first message with this id; `complete` says whether the whole queue was looked at in vain. */
   async find<T>(queue: string, id: string, describe: (message: ConsumeMessage) => T) {
     let found: T | undefined;
-    const { complete } = await this.scan(queue, Infinity, (message) => {
-      if (idOfMessage(message) !== id) return Promise.resolve('stay');
-      found = describe(message);
-      return Promise.resolve('end');
+    const { complete } = await this.scan(queue, {
+      look: (message) => {
+        if (idOfMessage(message) !== id) return Promise.resolve('stay');
+        found = describe(message);
+        return Promise.resolve('end');
+      },
     });
     return { found, complete };
   }
@@ -104,13 +110,15 @@ export class DeadLetters {
         return false;
       }
     };
-    const scanned = await this.scan(queue, Infinity, async (message) => {
-      if (done.failed > 0 || done.matched >= limit) return 'end';
-      if (!selection.matches(message)) return 'stay';
-      done.matched += 1;
-      if (dryRun) return 'stay';
-      const { result } = await window.begin(message.content.length, () => republish(message));
-      return { taking: result };
+    const scanned = await this.scan(queue, {
+      look: async (message) => {
+        if (done.failed > 0 || done.matched >= limit) return 'end';
+        if (!selection.matches(message)) return 'stay';
+        done.matched += 1;
+        if (dryRun) return 'stay';
+        const { result } = await window.begin(message.content.length, () => republish(message));
+        return { taking: result };
+      },
     });
     return { ...done, left: scanned.total - done.replayed, complete: scanned.complete && done.failed === 0 };
   }
@@ -119,21 +127,23 @@ export class DeadLetters {
   async purge(queue: string, selection: Selection, options: Options): Promise<Purged> {
     const { dryRun = false, limit = Infinity, note } = options;
     const done: Purged = { queue, dryRun, matched: 0, purged: 0, left: 0, complete: false };
-    const scanned = await this.scan(queue, Infinity, (message) => {
-      if (done.matched >= limit) return Promise.resolve('end');
-      if (!selection.matches(message)) return Promise.resolve('stay');
-      done.matched += 1;
-      if (dryRun) return Promise.resolve('stay');
-      done.purged += 1;
-      note?.(idOfMessage(message));
-      return Promise.resolve({ taking: Promise.resolve(true) });
+    const scanned = await this.scan(queue, {
+      look: (message) => {
+        if (done.matched >= limit) return Promise.resolve('end');
+        if (!selection.matches(message)) return Promise.resolve('stay');
+        done.matched += 1;
+        if (dryRun) return Promise.resolve('stay');
+        done.purged += 1;
+        note?.(idOfMessage(message));
+        return Promise.resolve({ taking: Promise.resolve(true) });
+      },
     });
     return { ...done, left: scanned.total - done.purged, complete: scanned.complete };
   }
 
-  private scan(queue: string, limit: number, look: Parameters<typeof scanQueue>[2]['look']): Promise<Scanned> {
+  private scan(queue: string, options: Omit<ScanOptions, 'timeoutMs' | 'renew'>): Promise<Scanned> {
     const renew = (message: ConsumeMessage) => this.renew(queue, message);
-    return scanQueue(this.connection, queue, { limit, timeoutMs: SCAN_TIMEOUT_MS, look, renew });
+    return scanQueue(this.connection, queue, { ...options, timeoutMs: SCAN_TIMEOUT_MS, renew });
   }
 
   /**

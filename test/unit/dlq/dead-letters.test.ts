@@ -45,3 +45,24 @@ describe('a message that was looked at too often', () => {
     expect(ids()).toEqual(['a', 'b']);
   });
 });
+
+describe('a look at the head of a queue', () => {
+  it('is none where a consumer has come', async () => {
+    queue.put('a').put('b');
+    queue.others = 1;
+    await expect(letters.head(AGENT)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    expect(queue.lying.map(({ redelivered }) => redelivered)).toEqual([false, false]);
+  });
+
+  it('waits for nothing that a consumer took meanwhile', async () => {
+    queue.put('a').put('b');
+    queue.onReturn = () => {
+      queue.onReturn = () => undefined;
+      queue.others = 1;
+      queue.lying = [];
+    };
+    const began = jest.spyOn(queue, 'look');
+    await letters.head(AGENT);
+    expect(began.mock.calls.length).toBeLessThan(10);
+  });
+});

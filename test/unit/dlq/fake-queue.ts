@@ -14,13 +14,11 @@ export class FakeQueue {
   lying: Lying[] = [];
   /** Consumers of somebody else. */
   others = 0;
-  /** Called as a channel is closed. */
+  /** Called as messages have come back. */
   onReturn: () => void = () => undefined;
   /** Another process holds the lock. */
   isLocked = false;
-  /** What the next acks and consumers meet. */
-  fails: Error | undefined;
-  consumers = 0;
+  private consumers = 0;
 
   readonly connection = {
     brokerVersion: '4.1.0',
@@ -30,6 +28,10 @@ export class FakeQueue {
   put(id: string, headers: object = {}, body: object = {}, redelivered = false): this {
     this.lying.push({ id, headers, body, redelivered });
     return this;
+  }
+
+  look() {
+    return { messageCount: this.lying.length, consumerCount: this.consumers + this.others };
   }
 
   private channel() {
@@ -43,8 +45,7 @@ export class FakeQueue {
       return Promise.resolve();
     };
     return Object.assign(channel, {
-      checkQueue: () =>
-        Promise.resolve({ messageCount: this.lying.length, consumerCount: this.consumers + this.others }),
+      checkQueue: () => Promise.resolve(this.look()),
       assertQueue: () =>
         this.isLocked ? Promise.reject(Object.assign(new Error('locked'), { code: 405 })) : Promise.resolve(),
       deleteQueue: () => Promise.resolve(),
@@ -64,8 +65,8 @@ export class FakeQueue {
       close: async () => {
         await cancel();
         this.lying.unshift(...[...held.values()].map((one) => ({ ...one, redelivered: true })));
+        if (held.size > 0) this.onReturn();
         held.clear();
-        this.onReturn();
         channel.emit('close');
       },
     });
