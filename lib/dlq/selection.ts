@@ -7,7 +7,7 @@ import { idOfMessage, timeOfLetter } from './letter';
 export interface SelectionParams {
   ids?: string[];
   reason?: string;
-  /** ISO 8601; of the dead-lettering, or of the acceptance where the other is not known. */
+  /** ISO 8601 with `Z` or an offset; of the dead-lettering, or else of the acceptance. */
   from?: string;
   to?: string;
   all?: boolean;
@@ -18,6 +18,9 @@ export interface Selection {
   by: 'ids' | 'reason' | 'time' | 'all';
   matches: (message: Message) => boolean;
 }
+
+/** A date, hours and minutes, perhaps more, and the zone: of `10` or `last 10` Date.parse makes a day in 2001. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 /** Throws FinalError SELECTION_MISSING, SELECTION_AMBIGUOUS or SELECTION_INVALID. */
 export function selectionOf({ ids, reason, from, to, all }: SelectionParams): Selection {
@@ -47,7 +50,7 @@ function byTime(from: number, to: number): Selection {
 
 function timeOf(text: string | undefined, open: number): number {
   if (text === undefined) return open;
-  const time = Date.parse(text);
+  const time = TIME.test(text) ? Date.parse(text) : NaN;
   if (!Number.isNaN(time)) return time;
-  throw new FinalError('SELECTION_INVALID', 'from and to want a time such as 2026-01-31T12:00:00Z');
+  throw new FinalError('SELECTION_INVALID', 'from and to want a time with Z or an offset: 2026-01-31T12:00:00Z');
 }

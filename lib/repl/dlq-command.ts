@@ -52,7 +52,7 @@ const OPTIONS = [
   { option: '--limit <n>', description: 'Messages at the most' },
   { option: '--ids <ids>', description: 'replay, purge: these messages, separated by commas' },
   { option: '--reason <reason>', description: 'replay, purge: those with this reason' },
-  { option: '--from <time>', description: 'replay, purge: those dead-lettered since' },
+  { option: '--from <time>', description: 'replay, purge: those dead-lettered since, as 2026-01-31T12:00:00Z' },
   { option: '--to <time>', description: 'replay, purge: those dead-lettered until' },
   { option: '--all', description: 'replay, purge: all of them' },
   { option: '--dry-run', description: 'replay, purge: say what would happen' },

@@ -11,8 +11,14 @@ describe('a selection of dead letters', () => {
     [{}, 'SELECTION_MISSING'],
     [{ all: false }, 'SELECTION_MISSING'],
     [{ all: true, ids: ['a'] }, 'SELECTION_AMBIGUOUS'],
-    [{ reason: 'expired', to: '2026-01-01' }, 'SELECTION_AMBIGUOUS'],
+    [{ reason: 'expired', to: '2026-01-01T00:00Z' }, 'SELECTION_AMBIGUOUS'],
     [{ from: 'soon' }, 'SELECTION_INVALID'],
+    [{ from: '10' }, 'SELECTION_INVALID'],
+    [{ to: 'last 10' }, 'SELECTION_INVALID'],
+    [{ to: '2026-01-31' }, 'SELECTION_INVALID'],
+    [{ from: '2026-01-31T12:00:00' }, 'SELECTION_INVALID'],
+    [{ from: '2026-01-32T12:00:00Z' }, 'SELECTION_INVALID'],
+    [{ from: '' }, 'SELECTION_INVALID'],
   ])('is refused when it is none, or two: %j', (params, code) => {
     expect(() => selectionOf(params)).toThrow(expect.objectContaining({ code, retryable: false }) as Error);
   });
@@ -40,6 +46,7 @@ describe('a selection of dead letters', () => {
     expect(matches(at('2026-01-02T00:00:00.001Z'))).toBe(false);
     expect(matches(at('2025-12-31T23:59:59.999Z'))).toBe(false);
     expect(selectionOf({ to: '2026-01-02T00:00:00Z' }).matches(at('1999-01-01T00:00:00.000Z'))).toBe(true);
+    expect(selectionOf({ from: '2026-01-01T02:00+02:00' }).matches(at('2026-01-01T00:00:00.000Z'))).toBe(true);
     expect(matches(letter({}))).toBe(false);
     expect(matches(letter({}, { receivedAt: '2026-01-01T12:00:00.000Z' }))).toBe(true);
   });
