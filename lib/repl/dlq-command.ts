@@ -80,8 +80,19 @@ async function ask(broker: ServiceBroker, args: CommandArgs): Promise<Answer> {
   const limit = options['limit'] === undefined ? undefined : Number(options['limit']);
   if (what === 'peek') return { what, rows: await broker.call('dlq-monitor.peek', { agentId, limit }) };
   const { reason, from, to, all, dryRun, ids } = options;
-  const selection = { ids: typeof ids === 'string' ? ids.split(',') : undefined, reason, from, to, all };
+  const selection = { ids: idsIn(ids), reason, from, to, all };
   return { what, done: await broker.call(`dlq-monitor.${what}`, { agentId, ...selection, dryRun, limit }) };
+}
+
+/** An id that is empty would be that of every message without one. */
+function idsIn(text: unknown): string[] | undefined {
+  if (text === undefined) return undefined;
+  const ids = String(text)
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '');
+  if (ids.length === 0) throw new UsageError('--ids wants at least one id');
+  return ids;
 }
 
 function asText(answer: Answer): string {

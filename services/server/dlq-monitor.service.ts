@@ -49,7 +49,7 @@ const agentId = {
 };
 const removalParams = {
   agentId,
-  ids: { type: 'array', items: { type: 'string', max: 64 }, min: 1, max: 1000, optional: true },
+  ids: { type: 'array', items: { type: 'string', min: 1, max: 64 }, min: 1, max: 1000, optional: true },
   reason: { type: 'string', pattern: /^\w{1,40}$/, optional: true },
   from: { type: 'string', max: 40, optional: true },
   to: { type: 'string', max: 40, optional: true },

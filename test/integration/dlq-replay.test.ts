@@ -157,6 +157,7 @@ describe('what an operator does with dead letters', () => {
     ['without a selection', { agentId: police.id }, 'SELECTION_MISSING'],
     ['with two', { agentId: police.id, all: true, reason: 'NO_ACK' }, 'SELECTION_AMBIGUOUS'],
     ['with a time that is none', { agentId: police.id, from: 'yesterday' }, 'SELECTION_INVALID'],
+    ['of messages without an id', { agentId: police.id, ids: [''] }, 422],
     ['of an agent that is not listed', { agentId: randomUUID(), all: true }, 'AGENT_UNKNOWN'],
     ['of refused messages', { agentId: 'validation-failures', all: true }, 'NOT_REPLAYABLE'],
   ])('refuses a replay %s', async (_what, params, code) => {
