@@ -86,8 +86,8 @@ async function ask(broker: ServiceBroker, args: CommandArgs): Promise<Answer> {
 
 /** An id that is empty would be that of every message without one. */
 function idsIn(text: unknown): string[] | undefined {
-  if (text === undefined) return undefined;
-  const ids = String(text)
+  if (typeof text !== 'string' && typeof text !== 'number') return undefined;
+  const ids = `${text}`
     .split(',')
     .map((id) => id.trim())
     .filter((id) => id !== '');
