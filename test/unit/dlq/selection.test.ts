@@ -38,6 +38,13 @@ describe('a selection of dead letters', () => {
     expect(selectionOf({ reason: 'unknown' }).matches(letter({ 'x-dmr-reason': 'two words' }))).toBe(true);
   });
 
+  it('by reason takes the types of the errors of a refused message', () => {
+    const refused = letter({}, { errors: [{ type: 'INVALID_FORMAT' }, { type: 'UNKNOWN' }] });
+    expect(selectionOf({ reason: 'UNKNOWN' }, true).matches(refused)).toBe(true);
+    expect(selectionOf({ reason: 'unknown' }, true).matches(refused)).toBe(false);
+    expect(selectionOf({ reason: 'INVALID_TIMESTAMP' }, true).matches(refused)).toBe(false);
+  });
+
   it('by time takes both ends, either of which may be open, and nothing without a time', () => {
     const at = (time: string) => letter({ 'x-dmr-dead-at': time });
     const { matches } = selectionOf({ from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' });
