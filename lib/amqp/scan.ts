@@ -51,12 +51,13 @@ export interface Scanned {
  * Throws RetryableError QUEUE_BUSY or BROKER_UNAVAILABLE, FinalError QUEUE_MISSING.
  */
 export async function scanQueue(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
-  const depth = await queueDepth(connection, queue);
-  if (depth === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
-  if (depth === 0) return { total: 0, looked: 0, complete: true };
+  const look = await lookAtQueue(connection, queue);
+  if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
+  if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };
   return withQueueLock(connection, queue, async () => {
     const { ready: total, consumers } = (await lookAtQueue(connection, queue)) ?? { ready: 0, consumers: 0 };
-    if (options.ifUnused && consumers > 0) throw queueBusy(queue);
+    // What seems empty may be in the consumer's hands.
+    if (consumers > 0 && (options.ifUnused || total === 0)) throw queueBusy(queue);
     const looked = await new Scan(connection, queue, total, options).run();
     return { total, looked, complete: looked >= total };
   });

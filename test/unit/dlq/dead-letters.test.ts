@@ -66,3 +66,18 @@ describe('a look at the head of a queue', () => {
     expect(began.mock.calls.length).toBeLessThan(10);
   });
 });
+
+describe('a queue that somebody else goes through', () => {
+  beforeEach(() => {
+    queue.others = 1;
+    queue.isLocked = true;
+  });
+
+  it('is busy, and not empty, while all of it is in those hands', async () => {
+    const everything = { by: 'all', matches: () => true } as const;
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    await expect(letters.find(DLQ, 'a', () => undefined)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    queue.isLocked = false; // its lock went just now
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+  });
+});
