@@ -75,11 +75,13 @@ export class HoldingChannel {
    * Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. All acks
    * from before it count: RabbitMQ keeps acks to a quorum queue back while 32 commands wait for the queue, and forgets
    * them with the channel (rabbit_fifo_client). A cancellation is answered by the queue itself, behind what it was sent
-   * before; with the next answers of the channel what was kept back has been sent as well.
+   * before; with the next answers of the channel what was kept back has been sent as well. Throws when the channel is lost,
+   * and acks with it.
    */
   async cancel(): Promise<void> {
     const { tag, channel } = this;
-    if (tag === undefined || this.lost) return;
+    if (this.lost) throw this.lost;
+    if (tag === undefined) return;
     const cancelling = async () => {
       await channel.cancel(tag);
       for (let answers = 0; answers < 3; answers++) await channel.prefetch(this.prefetch);

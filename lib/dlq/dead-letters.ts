@@ -31,22 +31,26 @@ export interface Removal {
   queue: string;
   dryRun: boolean;
   matched: number;
-  /** Messages still there, the failed ones among them. */
-  left: number;
+  /** Messages still there, the failed ones among them; null where the way through the queue was interrupted. */
+  left: number | null;
   /** The whole queue was looked at, as far as it reached when this began. */
   complete: boolean;
+  /** What ended it early. */
+  error?: { code: string; message: string };
 }
 
 export interface Replayed extends Removal {
   replayed: number;
   /** Not confirmed in the agent's queue, and so still dead letters; the first one ends the replay. */
   failed: number;
-  error?: { code: string; message: string };
 }
 
 export interface Purged extends Removal {
+  /** At the most, where it was interrupted. */
   purged: number;
 }
+
+type Look = ScanOptions['look'];
 
 /** What operators do with the messages that nobody should need: look, replay, purge. */
 export class DeadLetters {
@@ -106,39 +110,46 @@ export class DeadLetters {
         return true;
       } catch (error) {
         done.failed += 1;
-        done.error ??= { code: error instanceof DmrError ? error.code : 'INTERNAL', message: messageOf(error) };
+        done.error ??= asError(error);
         return false;
       }
     };
-    const scanned = await this.scan(queue, {
-      look: async (message) => {
-        if (done.failed > 0 || done.matched >= limit) return 'end';
-        if (!selection.matches(message)) return 'stay';
-        done.matched += 1;
-        if (dryRun) return 'stay';
-        const { result } = await window.begin(message.content.length, () => republish(message));
-        return { taking: result };
-      },
-    });
-    return { ...done, left: scanned.total - done.replayed, complete: scanned.complete && done.failed === 0 };
+    const look: Look = async (message) => {
+      if (done.failed > 0 || done.matched >= limit) return 'end';
+      if (!selection.matches(message)) return 'stay';
+      done.matched += 1;
+      if (dryRun) return 'stay';
+      const { result } = await window.begin(message.content.length, () => republish(message));
+      return { taking: result };
+    };
+    return this.remove(done, look, () => done.replayed);
   }
 
   /** Deletes messages for good. */
   async purge(queue: string, selection: Selection, options: Options): Promise<Purged> {
     const { dryRun = false, limit = Infinity, note } = options;
     const done: Purged = { queue, dryRun, matched: 0, purged: 0, left: 0, complete: false };
-    const scanned = await this.scan(queue, {
-      look: (message) => {
-        if (done.matched >= limit) return Promise.resolve('end');
-        if (!selection.matches(message)) return Promise.resolve('stay');
-        done.matched += 1;
-        if (dryRun) return Promise.resolve('stay');
-        done.purged += 1;
-        note?.(idOfMessage(message));
-        return Promise.resolve({ taking: Promise.resolve(true) });
-      },
-    });
-    return { ...done, left: scanned.total - done.purged, complete: scanned.complete };
+    const look: Look = (message) => {
+      if (done.matched >= limit) return Promise.resolve('end');
+      if (!selection.matches(message)) return Promise.resolve('stay');
+      done.matched += 1;
+      if (dryRun) return Promise.resolve('stay');
+      done.purged += 1;
+      note?.(idOfMessage(message));
+      return Promise.resolve({ taking: Promise.resolve(true) });
+    };
+    return this.remove(done, look, () => done.purged);
+  }
+
+  /** Goes through the queue. What was done before an interruption is an answer; where nothing was, it is thrown. */
+  private async remove<T extends Removal>(done: T, look: Look, removed: () => number): Promise<T> {
+    try {
+      const { total, complete } = await this.scan(done.queue, { look });
+      return { ...done, left: total - removed(), complete: complete && !done.error };
+    } catch (error) {
+      if (removed() === 0) throw error;
+      return { ...done, left: null, error: done.error ?? asError(error) };
+    }
   }
 
   private scan(queue: string, options: Omit<ScanOptions, 'timeoutMs' | 'renew'>): Promise<Scanned> {
@@ -174,4 +185,8 @@ export class DeadLetters {
       CONFIRM_TIMEOUT_MS,
     );
   }
+}
+
+function asError(error: unknown): Removal['error'] {
+  return { code: error instanceof DmrError ? error.code : 'INTERNAL', message: messageOf(error) };
 }

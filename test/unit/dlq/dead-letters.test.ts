@@ -1,6 +1,9 @@
 import { dlqName } from '../../../lib/amqp/topology';
 import { DeadLetters } from '../../../lib/dlq/dead-letters';
-import { FakePublisher, RecordingLog } from '../fakes';
+import { DlqOperations } from '../../../lib/dlq/operations';
+import { RetryableError } from '../../../lib/errors';
+import type { NodeRouter } from '../../../lib/router/node-router';
+import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
 import { FakeQueue } from './fake-queue';
 
 const TTL = { agentTtlMs: 100_000, dlqTtlMs: 100_000, validationFailuresTtlMs: 100_000 };
@@ -79,5 +82,42 @@ describe('a queue that somebody else goes through', () => {
     await expect(letters.find(DLQ, 'a', () => undefined)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
     queue.isLocked = false; // its lock went just now
     await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+  });
+});
+
+describe('what was interrupted', () => {
+  const everything = { by: 'all', matches: () => true } as const;
+  const interrupted = { complete: false, left: null, error: { code: 'BROKER_UNAVAILABLE' } };
+
+  beforeEach(() => {
+    for (const id of ['a', 'b', 'c', 'd']) queue.put(id);
+    queue.losesAt = 'b';
+  });
+
+  it.each(['replay', 'purge'] as const)('answers what it has done: a %s', async (what) => {
+    const noted: string[] = [];
+    const options = { note: (id: string) => void noted.push(id) };
+    const done = await letters[what](what === 'purge' ? DLQ : AGENT, everything, options);
+    expect(done).toMatchObject(interrupted);
+    expect(noted.length).toBeGreaterThanOrEqual(2);
+    expect('purged' in done ? done.purged : done.replayed).toBe(noted.length);
+  });
+
+  it('is thrown where it has done nothing', async () => {
+    const channel = jest
+      .spyOn(queue.connection, 'channel')
+      .mockRejectedValue(new RetryableError('BROKER_UNAVAILABLE', ''));
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    channel.mockRestore();
+  });
+
+  it('is in the log and in the metrics', async () => {
+    const { metrics, counted } = countingMetrics([AGENT]);
+    const log = new RecordingLog();
+    const router = { deadLetters: letters, directory: { get: () => ({}) }, trail: { note: () => undefined } };
+    const operations = new DlqOperations(router as unknown as NodeRouter, metrics, log);
+    await operations.purge({ agentId: AGENT, all: true }, 'node');
+    expect(log.lines).toMatchObject([{ message: 'messages purged', context: interrupted }]);
+    expect(counted[`dmr_dlq_purged_total{agent="${AGENT}"}`]).toBeGreaterThanOrEqual(2);
   });
 });

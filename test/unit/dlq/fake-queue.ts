@@ -18,6 +18,8 @@ export class FakeQueue {
   onReturn: () => void = () => undefined;
   /** Another process holds the lock. */
   isLocked = false;
+  /** The channel is lost with the ack of this message. */
+  losesAt: string | undefined;
   private consumers = 0;
 
   readonly connection = {
@@ -61,7 +63,10 @@ export class FakeQueue {
         return Promise.resolve({ consumerTag: 'tag' });
       },
       cancel,
-      ack: (message: Message) => void held.delete(message),
+      ack: (message: Message) => {
+        if (held.get(message)?.id === this.losesAt) channel.emit('close');
+        else held.delete(message);
+      },
       close: async () => {
         await cancel();
         this.lying.unshift(...[...held.values()].map((one) => ({ ...one, redelivered: true })));
