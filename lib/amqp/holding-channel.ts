@@ -4,7 +4,8 @@ import { closing } from './closing';
 import type { AmqpConnection } from './connection';
 import { within } from './within';
 
-const CANCEL_TIMEOUT_MS = 5000;
+/** A queue whose leader is frozen answers after a minute, or never. */
+const ANSWER_TIMEOUT_MS = 5000;
 
 /**
  * Messages of a queue, taken by one consumer and held until this is closed, which puts those that were not taken out
@@ -32,13 +33,21 @@ export class HoldingChannel {
     );
   }
 
+  /** Throws RetryableError BROKER_UNAVAILABLE, or TIMEOUT when the queue does not answer in time; then nothing is held. */
   static async open(connection: AmqpConnection, queue: string, prefetch: number): Promise<HoldingChannel> {
     const channel = await connection.channel((model) => model.createChannel());
     const holding = new HoldingChannel(channel, prefetch);
-    await channel.prefetch(prefetch);
-    const { consumerTag } = await channel.consume(queue, (message) => holding.take(queue, message));
-    holding.tag = consumerTag;
-    return holding;
+    const consuming = async () => {
+      await channel.prefetch(prefetch);
+      return channel.consume(queue, (message) => holding.take(queue, message));
+    };
+    try {
+      holding.tag = (await within(consuming(), ANSWER_TIMEOUT_MS, `Queue ${queue} does not answer`)).consumerTag;
+      return holding;
+    } catch (error) {
+      await holding.close();
+      throw error;
+    }
   }
 
   /** Nothing more arrives, because everything that may be held at the same time is. */
@@ -66,16 +75,24 @@ export class HoldingChannel {
    * Has nothing more come; what was sent before has arrived by then. What is held stays held until `close`. All acks
    * from before it count: RabbitMQ keeps acks to a quorum queue back while 32 commands wait for the queue, and forgets
    * them with the channel (rabbit_fifo_client). A cancellation is answered by the queue itself, behind what it was sent
-   * before; with the next answers of the channel what was kept back has been sent as well.
+   * before; with the next answers of the channel what was kept back has been sent as well. Throws when the channel is lost,
+   * and acks with it.
    */
   async cancel(): Promise<void> {
     const { tag, channel } = this;
-    if (tag === undefined || this.lost) return;
+    if (this.lost) throw this.lost;
+    if (tag === undefined) return;
     const cancelling = async () => {
       await channel.cancel(tag);
       for (let answers = 0; answers < 3; answers++) await channel.prefetch(this.prefetch);
     };
-    await within(cancelling(), CANCEL_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
+    await within(cancelling(), ANSWER_TIMEOUT_MS, 'RabbitMQ cancels no consumer');
+    this.tag = undefined;
+  }
+
+  /** It is one of the queue's consumers. */
+  get consuming(): boolean {
+    return this.tag !== undefined && !this.lost;
   }
 
   /** What has arrived and nobody has asked for. */
@@ -85,6 +102,7 @@ export class HoldingChannel {
 
   /** Gives back what was not taken out. */
   close(): Promise<void> {
+    this.tag = undefined;
     return closing(this.channel);
   }
 

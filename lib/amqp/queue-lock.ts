@@ -14,7 +14,7 @@ const RESOURCE_LOCKED = 405;
 export async function withQueueLock<T>(connection: AmqpConnection, queue: string, work: () => Promise<T>): Promise<T> {
   const locks = held.get(connection) ?? new Set<string>();
   held.set(connection, locks);
-  if (locks.has(queue)) throw busy(queue); // its own exclusive queue is open to a connection
+  if (locks.has(queue)) throw queueBusy(queue); // its own exclusive queue is open to a connection
   locks.add(queue);
   try {
     await lock(connection, queue);
@@ -31,7 +31,7 @@ async function lock(connection: AmqpConnection, queue: string): Promise<void> {
   try {
     await withChannel(connection, (channel) => channel.assertQueue(nameOf(queue), options));
   } catch (error) {
-    throw replyCode(error) === RESOURCE_LOCKED ? busy(queue) : error;
+    throw replyCode(error) === RESOURCE_LOCKED ? queueBusy(queue) : error;
   }
 }
 
@@ -39,6 +39,6 @@ function nameOf(queue: string): string {
   return `${queue}.lock`;
 }
 
-function busy(queue: string): RetryableError {
+export function queueBusy(queue: string): RetryableError {
   return new RetryableError('QUEUE_BUSY', `Somebody else is going through queue ${queue} right now; try again later`);
 }

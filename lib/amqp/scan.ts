@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { FinalError } from '../errors';
-import { queueDepth } from './admin';
+import { lookAtQueue, queueDepth, type QueueLook } from './admin';
 import type { AmqpConnection } from './connection';
 import { HoldingChannel } from './holding-channel';
-import { withQueueLock } from './queue-lock';
+import { queueBusy, withQueueLock } from './queue-lock';
 
 /** What one channel holds back, and what may be on its way here at the same time: with it, how much memory a scan takes. */
 const HELD_PER_CHANNEL = 250;
@@ -27,6 +27,8 @@ export interface ScanOptions {
   limit?: number;
   /** No further message is looked at after so long, ms. */
   timeoutMs: number;
+  /** Only where nobody consumes the queue, as what comes back would be late for its consumer; otherwise QUEUE_BUSY. */
+  ifUnused?: boolean;
   look: (message: ConsumeMessage) => Promise<Verdict>;
   /**
    * Asked for each message that would go back: a promise for one that must not, as it has gone back too often. Then a
@@ -49,11 +51,13 @@ export interface Scanned {
  * Throws RetryableError QUEUE_BUSY or BROKER_UNAVAILABLE, FinalError QUEUE_MISSING.
  */
 export async function scanQueue(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
-  const depth = await queueDepth(connection, queue);
-  if (depth === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
-  if (depth === 0) return { total: 0, looked: 0, complete: true };
+  const look = await lookAtQueue(connection, queue);
+  if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
+  if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };
   return withQueueLock(connection, queue, async () => {
-    const total = (await queueDepth(connection, queue)) ?? 0;
+    const { ready: total, consumers } = (await lookAtQueue(connection, queue)) ?? { ready: 0, consumers: 0 };
+    // What seems empty may be in the consumer's hands.
+    if (consumers > 0 && (options.ifUnused || total === 0)) throw queueBusy(queue);
     const looked = await new Scan(connection, queue, total, options).run();
     return { total, looked, complete: looked >= total };
   });
@@ -163,20 +167,28 @@ class Scan {
     this.takings.add(settled);
   }
 
-  /** What was nearest to the head goes back first, and is there before the next follows, or anybody else looks. */
+  /**
+   * What was nearest to the head goes back first, and is there before the next follows, or anybody else looks; unless a
+   * consumer has come, who takes it at once.
+   */
   private async giveBack(): Promise<void> {
     for (const channel of this.channels) {
-      const expected = channel.held === 0 ? 0 : ((await this.ready()) ?? 0) + channel.held;
+      const expected = channel.held === 0 ? 0 : ((await this.look())?.ready ?? 0) + channel.held;
       await channel.close();
       for (let waited = 0; waited < RETURN_LIMIT_MS && expected > 0; waited += RETURN_LOOK_MS) {
-        if (((await this.ready()) ?? expected) >= expected) break;
+        const now = await this.look();
+        if (!now || now.ready >= expected || now.consumers > this.ownConsumers) break;
         await delay(RETURN_LOOK_MS);
       }
     }
   }
 
+  private get ownConsumers(): number {
+    return this.channels.filter(({ consuming }) => consuming).length;
+  }
+
   /** Undefined also where RabbitMQ is lost: everything has gone back then. */
-  private ready(): Promise<number | undefined> {
-    return queueDepth(this.connection, this.queue).catch(() => undefined);
+  private look(): Promise<QueueLook | undefined> {
+    return lookAtQueue(this.connection, this.queue).catch(() => undefined);
   }
 }

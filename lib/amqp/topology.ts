@@ -19,6 +19,11 @@ export function dlqName(agentId: string): string {
   return `${agentId}.dlq`;
 }
 
+/** Whether nobody should need what lies there: a dead-letter queue, or validation-failures. */
+export function isForDead(queue: string): boolean {
+  return queue === VALIDATION_FAILURES || queue.endsWith(dlqName(''));
+}
+
 function quorum(name: string, ttlMs: number, more: Record<string, string> = {}): QueueDefinition {
   const queueArguments = { 'x-queue-type': 'quorum', 'x-message-ttl': ttlMs, ...more };
   return { name, options: { durable: true, arguments: queueArguments } };

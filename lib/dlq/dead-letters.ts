@@ -1,8 +1,8 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
-import { scanQueue, type Scanned } from '../amqp/scan';
-import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
+import { scanQueue, type Scanned, type ScanOptions, type Verdict } from '../amqp/scan';
+import { dlqName, isForDead, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
@@ -31,22 +31,26 @@ export interface Removal {
   queue: string;
   dryRun: boolean;
   matched: number;
-  /** Messages still there, the failed ones among them. */
-  left: number;
+  /** Messages still there, the failed ones among them; null where the way through the queue was interrupted. */
+  left: number | null;
   /** The whole queue was looked at, as far as it reached when this began. */
   complete: boolean;
+  /** What ended it early. */
+  error?: { code: string; message: string };
 }
 
 export interface Replayed extends Removal {
   replayed: number;
   /** Not confirmed in the agent's queue, and so still dead letters; the first one ends the replay. */
   failed: number;
-  error?: { code: string; message: string };
 }
 
 export interface Purged extends Removal {
+  /** At the most, where it was interrupted. */
   purged: number;
 }
+
+type Look = ScanOptions['look'];
 
 /** What operators do with the messages that nobody should need: look, replay, purge. */
 export class DeadLetters {
@@ -58,27 +62,33 @@ export class DeadLetters {
   ) {}
 
   /** The first messages of a queue as `describe` shows them, in order; counts as one delivery of each. */
-  async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T): Promise<T[]> {
+  async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T, ifUnused = false) {
     const shown: T[] = [];
-    await this.scan(queue, limit, (message) => {
+    const look = (message: ConsumeMessage) => {
       shown.push(describe(message));
-      return Promise.resolve('stay');
-    });
+      return Promise.resolve<Verdict>('stay');
+    };
+    await this.scan(queue, { limit, ifUnused, look });
     return shown;
   }
 
-  /** The message at the head of any queue, which stays there; counts as one delivery of it. Throws as `scanQueue`. */
+  /**
+   * The message at the head of any queue that nobody consumes, which stays there; counts as one delivery of it.
+   * Throws as `scanQueue`.
+   */
   async head(queue: string): Promise<ConsumeMessage | undefined> {
-    return (await this.peek(queue, 1, (message) => message))[0];
+    return (await this.peek(queue, 1, (message) => message, true))[0];
   }
 
   /** The first message with this id; `complete` says whether the whole queue was looked at in vain. */
   async find<T>(queue: string, id: string, describe: (message: ConsumeMessage) => T) {
     let found: T | undefined;
-    const { complete } = await this.scan(queue, Infinity, (message) => {
-      if (idOfMessage(message) !== id) return Promise.resolve('stay');
-      found = describe(message);
-      return Promise.resolve('end');
+    const { complete } = await this.scan(queue, {
+      look: (message) => {
+        if (idOfMessage(message) !== id) return Promise.resolve('stay');
+        found = describe(message);
+        return Promise.resolve('end');
+      },
     });
     return { found, complete };
   }
@@ -100,26 +110,26 @@ export class DeadLetters {
         return true;
       } catch (error) {
         done.failed += 1;
-        done.error ??= { code: error instanceof DmrError ? error.code : 'INTERNAL', message: messageOf(error) };
+        done.error ??= asError(error);
         return false;
       }
     };
-    const scanned = await this.scan(queue, Infinity, async (message) => {
+    const look: Look = async (message) => {
       if (done.failed > 0 || done.matched >= limit) return 'end';
       if (!selection.matches(message)) return 'stay';
       done.matched += 1;
       if (dryRun) return 'stay';
       const { result } = await window.begin(message.content.length, () => republish(message));
       return { taking: result };
-    });
-    return { ...done, left: scanned.total - done.replayed, complete: scanned.complete && done.failed === 0 };
+    };
+    return this.remove(done, look, () => done.replayed);
   }
 
   /** Deletes messages for good. */
   async purge(queue: string, selection: Selection, options: Options): Promise<Purged> {
     const { dryRun = false, limit = Infinity, note } = options;
     const done: Purged = { queue, dryRun, matched: 0, purged: 0, left: 0, complete: false };
-    const scanned = await this.scan(queue, Infinity, (message) => {
+    const look: Look = (message) => {
       if (done.matched >= limit) return Promise.resolve('end');
       if (!selection.matches(message)) return Promise.resolve('stay');
       done.matched += 1;
@@ -127,26 +137,39 @@ export class DeadLetters {
       done.purged += 1;
       note?.(idOfMessage(message));
       return Promise.resolve({ taking: Promise.resolve(true) });
-    });
-    return { ...done, left: scanned.total - done.purged, complete: scanned.complete };
+    };
+    return this.remove(done, look, () => done.purged);
   }
 
-  private scan(queue: string, limit: number, look: Parameters<typeof scanQueue>[2]['look']): Promise<Scanned> {
+  /** Goes through the queue. What was done before an interruption is an answer; where nothing was, it is thrown. */
+  private async remove<T extends Removal>(done: T, look: Look, removed: () => number): Promise<T> {
+    try {
+      const { total, complete } = await this.scan(done.queue, { look });
+      return { ...done, left: total - removed(), complete: complete && !done.error };
+    } catch (error) {
+      if (removed() === 0) throw error;
+      return { ...done, left: null, error: done.error ?? asError(error) };
+    }
+  }
+
+  private scan(queue: string, options: Omit<ScanOptions, 'timeoutMs' | 'renew'>): Promise<Scanned> {
     const renew = (message: ConsumeMessage) => this.renew(queue, message);
-    return scanQueue(this.connection, queue, { limit, timeoutMs: SCAN_TIMEOUT_MS, look, renew });
+    return scanQueue(this.connection, queue, { ...options, timeoutMs: SCAN_TIMEOUT_MS, renew });
   }
 
   /**
    * Before the broker's limit takes a message that was looked at too often, a copy follows at the end of the queue, for
-   * what is left of the lifetime. RabbitMQ 3 has no limit unless somebody sets one.
+   * what is left of the lifetime. One that outlived ours lies in a queue that was declared with a longer one, which
+   * ends it. Never in an agent's queue: order counts there, and its broker dead-letters at the limit.
+   * RabbitMQ 3 has no limit unless somebody sets one.
    */
   private renew(queue: string, message: ConsumeMessage): Promise<boolean> | undefined {
     const major = Number.parseInt(this.connection.brokerVersion ?? '', 10);
-    if (!(major >= 4) || returnsOf(message) < RENEW_AFTER) return undefined;
+    if (!(major >= 4) || !isForDead(queue) || returnsOf(message) < RENEW_AFTER) return undefined;
     const since = timeOfLetter(message) ?? Date.now();
     const ttlMs = queue === VALIDATION_FAILURES ? this.ttl.validationFailuresTtlMs : this.ttl.dlqTtlMs;
-    const leftMs = Math.min(ttlMs, Math.max(1, since + ttlMs - Date.now()));
-    return this.publish(message, queue, copiedHeaders(message), leftMs).then(
+    const leftMs = Math.min(ttlMs, since + ttlMs - Date.now());
+    return this.publish(message, queue, copiedHeaders(message), leftMs > 0 ? leftMs : undefined).then(
       () => true,
       (error: unknown) => {
         this.log.warn(`a message of ${queue} could not be renewed: ${messageOf(error)}`);
@@ -162,4 +185,8 @@ export class DeadLetters {
       CONFIRM_TIMEOUT_MS,
     );
   }
+}
+
+function asError(error: unknown): Removal['error'] {
+  return { code: error instanceof DmrError ? error.code : 'INTERNAL', message: messageOf(error) };
 }

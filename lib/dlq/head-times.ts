@@ -1,6 +1,7 @@
 /** The first message of a queue, as it was when somebody looked. */
 export interface Head {
-  id: string;
+  /** It had been given out before: who takes it again has to take all that came back with it. */
+  returned: boolean;
   /** When its wait began, ms since the epoch; undefined where it does not say. */
   since: number | undefined;
 }
@@ -11,11 +12,14 @@ interface Known {
   countedAt: number;
   /** Since when the head has been waiting; undefined while somebody has to look. */
   since: number | undefined;
-  /** The head of the last look, how often it was seen in one, and when last. */
-  seen?: { id: string; times: number; at: number };
+  /** Looks into this queue, and when the last one was. */
+  looks: number;
+  lookedAt: number;
+  /** The last look met a message that had been given out before. */
+  returned: boolean;
 }
 
-/** Looks at one message that cost nothing to speak of; after them it is looked at four times in its life at the most. */
+/** Looks into one queue that cost nothing to speak of; after them there are four in its lifetime at the most. */
 const FREE_LOOKS = 2;
 const GAP_PART = 1 / 4;
 /** A head is taken for expired so long after its time, ms. */
@@ -32,17 +36,20 @@ export class HeadTimes {
   constructor(private readonly now: () => number = Date.now) {}
 
   /**
-   * Takes a count in; true when the head may be another one, and somebody must look. `mayHide`: what seemed empty may only
-   * have been in somebody's hands.
+   * Takes a count in; true when the head may be another one, and somebody must look. `isForDead`: what seemed empty may
+   * only have been in somebody's hands. In an agent's queue order counts: nobody looks where the last look met what had
+   * been given out before, until it was empty.
    */
-  counted(queue: string, ready: number, ttlMs: number, mayHide = false): boolean {
+  counted(queue: string, ready: number, ttlMs: number, isForDead = false): boolean {
     const now = this.now();
     const before = this.known.get(queue);
     const known: Known = {
       ready,
       countedAt: now,
-      since: this.stillKnown(before, ready, ttlMs, mayHide),
-      seen: before?.seen,
+      since: this.stillKnown(before, ready, ttlMs, isForDead),
+      looks: before?.looks ?? 0,
+      lookedAt: before?.lookedAt ?? 0,
+      returned: (before?.returned ?? false) && ready > 0 && !isForDead,
     };
     this.known.set(queue, known);
     return ready > 0 && known.since === undefined && this.mayLook(known, ttlMs);
@@ -53,8 +60,9 @@ export class HeadTimes {
     const known = this.known.get(queue);
     if (!known || !head) return;
     known.since = head.since ?? known.countedAt;
-    const times = known.seen?.id === head.id ? known.seen.times + 1 : 1;
-    known.seen = { id: head.id, times, at: this.now() };
+    known.looks += 1;
+    known.lookedAt = this.now();
+    known.returned = head.returned;
   }
 
   /** What is taken out now says more than any look. */
@@ -74,14 +82,14 @@ export class HeadTimes {
     return known?.since === undefined ? undefined : Math.max(0, this.now() - known.since) / 1000;
   }
 
-  private stillKnown(before: Known | undefined, ready: number, ttlMs: number, mayHide: boolean): number | undefined {
+  private stillKnown(before: Known | undefined, ready: number, ttlMs: number, isForDead: boolean): number | undefined {
     if (!before || ready < before.ready) return undefined;
-    if (before.ready === 0) return mayHide ? undefined : before.countedAt;
+    if (before.ready === 0) return isForDead ? undefined : before.countedAt;
     if (before.since === undefined || this.now() > before.since + ttlMs + SLACK_MS) return undefined;
     return before.since;
   }
 
-  private mayLook({ seen }: Known, ttlMs: number): boolean {
-    return !seen || seen.times < FREE_LOOKS || this.now() - seen.at > ttlMs * GAP_PART;
+  private mayLook({ looks, lookedAt, returned }: Known, ttlMs: number): boolean {
+    return !returned && (looks < FREE_LOOKS || this.now() - lookedAt > ttlMs * GAP_PART);
   }
 }

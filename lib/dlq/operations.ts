@@ -69,7 +69,7 @@ export class DlqOperations {
 
   async purge({ agentId, ...params }: RemovalParams, by: string): Promise<Purged> {
     const queue = await this.queueOf(agentId);
-    const selection = selectionOf(params);
+    const selection = selectionOf(params, queue === VALIDATION_FAILURES);
     const note = (id: string) => this.router.trail.note(id, { event: 'purged' });
     const done = await this.router.deadLetters.purge(queue, selection, { ...params, note });
     // A label for listed agents alone: of one that left, the log has the number.

@@ -1,10 +1,14 @@
+import type { QueueLook } from '../amqp/admin';
 import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
+import { DmrError, messageOf } from '../errors';
+import type { Log } from '../log';
 import { mapParallel } from '../parallel';
 import type { NodeRouter } from '../router/node-router';
 import type { Placed } from '../router/routes';
+import { Seldom } from '../seldom';
 import { HeadTimes } from './head-times';
-import { idOfMessage, receivedAtOf, timeOfLetter } from './letter';
+import { receivedAtOf, timeOfLetter } from './letter';
 
 /** One queue of the mesh. */
 export interface QueueRow {
@@ -29,23 +33,39 @@ export interface QueueRow {
 const PARALLEL = 32;
 /** Heads looked at in one round; the others have their turn in the next. */
 const LOOKS_PER_ROUND = 50;
+const REPEAT_WARNING_MS = 600_000;
+
+/** Null: there is no such queue. */
+type Absent = null | 'silent';
 
 /** Counts all queues of the agents, and knows since when the oldest message of each has been waiting. */
 export class QueueWatch {
   private readonly heads = new HeadTimes();
   /** Agents whose queues are counted; one that left stays until they are gone. */
   private readonly seen = new Set<string>();
+  private readonly warnings = new Seldom(REPEAT_WARNING_MS);
+  private silent = new Set<string>();
 
   constructor(
     private readonly router: NodeRouter,
     private readonly ttl: QueueTtlConfig,
+    private readonly log: Log,
   ) {}
 
-  /** All queues that exist; those of a listed agent also where they are missing, as empty. */
+  /** Queues that did not answer at the last count: what was known of them is all that is known. */
+  get unanswered(): ReadonlySet<string> {
+    return this.silent;
+  }
+
+  /**
+   * All queues that exist and answer; those of a listed agent also where they are missing, as empty.
+   * Throws RetryableError BROKER_UNAVAILABLE.
+   */
   async count(): Promise<QueueRow[]> {
+    this.silent = new Set();
     for (const { id } of [...this.router.directory.list(), ...this.router.departed]) this.seen.add(id);
     const rows = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
-    return [...rows.flat(), await this.row(VALIDATION_FAILURES, 'failures', null, true)].filter((row) => row !== null);
+    return [...rows.flat(), await this.row(VALIDATION_FAILURES, 'failures', null, true)].filter(isRow);
   }
 
   /**
@@ -65,7 +85,7 @@ export class QueueWatch {
     for (const row of rows) row.oldestSeconds = this.ageOf(row, placed.get(row.agentId ?? ''));
   }
 
-  private async countOf(agentId: string): Promise<(QueueRow | null)[]> {
+  private async countOf(agentId: string): Promise<(QueueRow | Absent)[]> {
     const isListed = this.router.directory.get(agentId) !== undefined;
     const rows = await Promise.all([
       this.row(agentId, 'agent', agentId, isListed),
@@ -78,12 +98,31 @@ export class QueueWatch {
     return [];
   }
 
-  private async row(queue: string, kind: QueueRow['kind'], agentId: string | null, always: boolean) {
-    const look = await this.router.look(queue);
+  private async row(
+    queue: string,
+    kind: QueueRow['kind'],
+    agentId: string | null,
+    always: boolean,
+  ): Promise<QueueRow | Absent> {
+    const look = await this.askFor(queue);
+    if (look === 'silent') return look;
     if (!look && !always) return null;
     const { ready, consumers } = look ?? { ready: 0, consumers: 0 };
     const unknown = { node: null, inFlight: null, oldestSeconds: null };
     return { queue, kind, agentId, messages: ready, consumers, ...unknown, asIs: this.router.isAsIs(queue) };
+  }
+
+  /** One queue whose leader is frozen must not hide all the others. */
+  private async askFor(queue: string): Promise<QueueLook | undefined | 'silent'> {
+    try {
+      return await this.router.look(queue);
+    } catch (error) {
+      if (error instanceof DmrError && error.code === 'BROKER_UNAVAILABLE') throw error;
+      this.silent.add(queue);
+      if (this.warnings.mayTell(queue) !== undefined)
+        this.log.warn(`queue ${queue} could not be counted: ${messageOf(error)}`);
+      return 'silent';
+    }
   }
 
   private ageOf(row: QueueRow, session: Placed | undefined): number | null {
@@ -97,7 +136,7 @@ export class QueueWatch {
     try {
       const head = await this.router.deadLetters.head(queue);
       const since = head && (kind === 'agent' ? receivedAtOf(head) : timeOfLetter(head));
-      this.heads.looked(queue, head && { id: idOfMessage(head), since });
+      this.heads.looked(queue, head && { returned: head.fields.redelivered, since });
     } catch {
       // Somebody goes through it, or it is gone: the next round looks again.
     }
@@ -107,4 +146,8 @@ export class QueueWatch {
     if (kind === 'agent') return this.ttl.agentTtlMs;
     return kind === 'dlq' ? this.ttl.dlqTtlMs : this.ttl.validationFailuresTtlMs;
   }
+}
+
+function isRow(row: QueueRow | Absent): row is QueueRow {
+  return row !== null && row !== 'silent';
 }

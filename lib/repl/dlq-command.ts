@@ -52,7 +52,7 @@ const OPTIONS = [
   { option: '--limit <n>', description: 'Messages at the most' },
   { option: '--ids <ids>', description: 'replay, purge: these messages, separated by commas' },
   { option: '--reason <reason>', description: 'replay, purge: those with this reason' },
-  { option: '--from <time>', description: 'replay, purge: those dead-lettered since' },
+  { option: '--from <time>', description: 'replay, purge: those dead-lettered since, as 2026-01-31T12:00:00Z' },
   { option: '--to <time>', description: 'replay, purge: those dead-lettered until' },
   { option: '--all', description: 'replay, purge: all of them' },
   { option: '--dry-run', description: 'replay, purge: say what would happen' },
@@ -80,8 +80,19 @@ async function ask(broker: ServiceBroker, args: CommandArgs): Promise<Answer> {
   const limit = options['limit'] === undefined ? undefined : Number(options['limit']);
   if (what === 'peek') return { what, rows: await broker.call('dlq-monitor.peek', { agentId, limit }) };
   const { reason, from, to, all, dryRun, ids } = options;
-  const selection = { ids: typeof ids === 'string' ? ids.split(',') : undefined, reason, from, to, all };
+  const selection = { ids: idsIn(ids), reason, from, to, all };
   return { what, done: await broker.call(`dlq-monitor.${what}`, { agentId, ...selection, dryRun, limit }) };
+}
+
+/** An id that is empty would be that of every message without one. */
+function idsIn(text: unknown): string[] | undefined {
+  if (typeof text !== 'string' && typeof text !== 'number') return undefined;
+  const ids = `${text}`
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '');
+  if (ids.length === 0) throw new UsageError('--ids wants at least one id');
+  return ids;
 }
 
 function asText(answer: Answer): string {

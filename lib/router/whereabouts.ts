@@ -130,7 +130,9 @@ async function look(router: NodeRouter, found: Whereabouts, queues: string[]): P
 
 async function lookInto(router: NodeRouter, found: Whereabouts, queue: string): Promise<boolean> {
   try {
-    if (!(await router.depth(queue))) return false;
+    const depth = await router.look(queue);
+    // One without ready messages may be in somebody's hands; then `find` says so.
+    if (!depth || (depth.ready === 0 && depth.consumers === 0)) return false;
     const isFailure = queue === VALIDATION_FAILURES;
     const describe = isFailure ? describeFailure : describeLetter;
     const { found: message, complete } = await router.deadLetters.find<DeadLetter | FailureRecord>(

@@ -49,7 +49,7 @@ const agentId = {
 };
 const removalParams = {
   agentId,
-  ids: { type: 'array', items: { type: 'string', max: 64 }, min: 1, max: 1000, optional: true },
+  ids: { type: 'array', items: { type: 'string', min: 1, max: 64 }, min: 1, max: 1000, optional: true },
   reason: { type: 'string', pattern: /^\w{1,40}$/, optional: true },
   from: { type: 'string', max: 40, optional: true },
   to: { type: 'string', max: 40, optional: true },
@@ -171,12 +171,12 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
           }
           this.last.set(count.queue, count.messages); // said, or else said again after the next count
         }
-        const there = new Set(counts.map(({ queue }) => queue));
+        const there = new Set([...counts.map(({ queue }) => queue), ...this.queueWatch.unanswered]);
         for (const queue of this.last.keys()) if (!there.has(queue)) this.last.delete(queue);
       },
     },
     created(this: DlqMonitorService) {
-      this.queueWatch = new QueueWatch(this.nodeRouter, config.ttl);
+      this.queueWatch = new QueueWatch(this.nodeRouter, config.ttl, this.logger);
       this.operations = new DlqOperations(this.nodeRouter, metricsOf(this.broker), this.logger);
       this.turns = new Turns();
       this.last = new Map();

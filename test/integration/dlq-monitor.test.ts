@@ -75,16 +75,21 @@ describe('the monitor of dead letters', () => {
     emit.mockRestore();
   });
 
-  /** What a gauge said of the Tax Office last. */
+  /** What a gauge says of the Tax Office from now on. */
   async function shown(name: string): Promise<number> {
-    const replace = jest.spyOn(metricsOf(node.broker), 'replace');
+    const metrics = metricsOf(node.broker);
+    const set = jest.spyOn(metrics, 'set');
+    const replace = jest.spyOn(metrics, 'replace');
     try {
       return await eventually(() => {
-        const call = replace.mock.calls.filter(([metric]) => metric === name).at(-1);
-        const [, value] = [...(call?.[1] ?? [])].find(([{ agent }]) => agent === tax.id) ?? [];
-        return value ?? false;
+        const ages = replace.mock.calls.filter(([metric]) => metric === name).flatMap(([, values]) => [...values]);
+        const counts = set.mock.calls
+          .filter(([metric]) => metric === name)
+          .map(([, value, of]) => [of ?? {}, value] as const);
+        return [...ages, ...counts].filter(([{ agent }]) => agent === tax.id).at(-1)?.[1] ?? false;
       });
     } finally {
+      set.mockRestore();
       replace.mockRestore();
     }
   }

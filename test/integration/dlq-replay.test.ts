@@ -13,7 +13,7 @@ import { startServerNode, type ServerNode } from '../helpers/mesh';
 import { Queues } from '../helpers/queues';
 import { useVhost } from '../helpers/rabbitmq';
 
-const { amqp } = useVhost();
+const { amqp, management } = useVhost();
 
 const tax = makeIdentity('Tax Office');
 const police = makeIdentity('Police');
@@ -157,6 +157,7 @@ describe('what an operator does with dead letters', () => {
     ['without a selection', { agentId: police.id }, 'SELECTION_MISSING'],
     ['with two', { agentId: police.id, all: true, reason: 'NO_ACK' }, 'SELECTION_AMBIGUOUS'],
     ['with a time that is none', { agentId: police.id, from: 'yesterday' }, 'SELECTION_INVALID'],
+    ['of messages without an id', { agentId: police.id, ids: [''] }, 422],
     ['of an agent that is not listed', { agentId: randomUUID(), all: true }, 'AGENT_UNKNOWN'],
     ['of refused messages', { agentId: 'validation-failures', all: true }, 'NOT_REPLAYABLE'],
   ])('refuses a replay %s', async (_what, params, code) => {
@@ -242,7 +243,7 @@ describe('what an operator does with dead letters', () => {
     expect(await call<Purged>('purge', { agentId, ids: [id] })).toMatchObject({ purged: 1, left: 0 });
   });
 
-  it('gives everything back in order when the connection is lost on the way, and replays the rest later', async () => {
+  it('ends at the first copy that is not confirmed, and loses none', async () => {
     const dead = letters(300);
     await queues.putAll(DLQ, dead);
     const publish = jest.spyOn(Publisher.prototype, 'publish');
@@ -252,6 +253,29 @@ describe('what an operator does with dead letters', () => {
     expect(idsOf(left)).toContain(dead[0]?.id);
     expect(new Set([...idsOf(left), ...idsOf(back)])).toEqual(new Set(idsOf(dead)));
     expect(left.length + back.length).toBe(dead.length);
+  });
+
+  it('gives everything back in order when the connections are lost on the way, and replays the rest later', async () => {
+    const dead = letters(300);
+    await queues.putAll(DLQ, dead);
+    await queues.close();
+    const publish = Object.getOwnPropertyDescriptor(Publisher.prototype, 'publish')?.value as Publisher['publish'];
+    let begun = 0;
+    let lost: Promise<unknown> | undefined;
+    jest.spyOn(Publisher.prototype, 'publish').mockImplementation(async function (this: Publisher, ...args) {
+      if (++begun >= 100) await (lost ??= management.closeConnections(6));
+      return publish.apply(this, args);
+    });
+    const done = await replay({ all: true });
+    expect(done).toMatchObject({ complete: false, left: null, error: { code: expect.any(String) as string } });
+    expect(done.replayed).toBeGreaterThan(0);
+    const left = await eventually(async () => idsOf(await peek({ limit: 300 })));
+    expect(left.length).toBeGreaterThanOrEqual(150);
+    expect(left).toEqual(idsOf(dead).slice(-left.length));
+    expect(await eventually(() => replay({ all: true }))).toMatchObject({ replayed: left.length, complete: true });
+    const back = idsOf(await queues.drain(police.id));
+    expect(back.slice(-left.length)).toEqual(left);
+    expect(new Set(back)).toEqual(new Set(idsOf(dead)));
   });
 
   it('outlives any number of looks where the broker limits the deliveries of a message', async () => {

@@ -12,11 +12,11 @@ beforeEach(() => {
 });
 
 /** A round of whoever watches: counts, and looks when it must. */
-function round(ready: number, head: { id: string; since: number | undefined } | undefined, inMs = 10_000) {
+function round(ready: number, head: { since: number | undefined; returned?: boolean } | undefined, inMs = 10_000) {
   now += inMs;
   if (!heads.counted('queue', ready, TTL)) return heads.ageOf('queue');
   looks += 1;
-  heads.looked('queue', head);
+  heads.looked('queue', head && { returned: false, ...head });
   return heads.ageOf('queue');
 }
 
@@ -29,7 +29,7 @@ describe('the age of the first message', () => {
 
   it('is looked for once, and goes on by itself however much comes', () => {
     const since = now - 5000;
-    expect(round(3, { id: 'a', since })).toBe(15);
+    expect(round(3, { since })).toBe(15);
     expect(round(3, undefined)).toBe(25);
     expect(round(7, undefined)).toBe(35);
     expect(looks).toBe(1);
@@ -48,37 +48,55 @@ describe('the age of the first message', () => {
   });
 
   it('is looked for again when something was taken out, and when the first one must have expired', () => {
-    round(3, { id: 'a', since: now });
-    expect(round(2, { id: 'b', since: now })).toBe(10);
+    round(3, { since: now });
+    expect(round(2, { since: now })).toBe(10);
     expect(looks).toBe(2);
-    expect(round(2, { id: 'c', since: now + TTL }, TTL)).toBe(0);
+    expect(round(2, { since: now + TTL }, TTL)).toBe(0);
     expect(looks).toBe(3);
   });
 
   it('is looked for when a consumer went, and not while it is there', () => {
-    round(3, { id: 'a', since: now });
+    round(3, { since: now });
     heads.consumed('queue');
     expect(heads.ageOf('queue')).toBeUndefined();
-    round(3, { id: 'b', since: now });
+    round(3, { since: now });
     expect(looks).toBe(2);
   });
 
-  it('wears no message out, whatever the counts do', () => {
+  it('wears no message out, whatever the counts and the heads do', () => {
     for (let time = 0; time < 1000; time++) {
-      round(5, { id: 'a', since: 0 }, TTL / 500);
+      round(5, { since: now - TTL }, TTL / 500); // each has expired by the next round
       heads.consumed('queue');
     }
     // Two lifetimes: two looks at first, then four in each.
     expect(looks).toBeLessThanOrEqual(2 + 2 * 4);
+    expect(looks).toBeGreaterThan(2);
+  });
+
+  it('is not looked for again in the queue of an agent whose head had been given out, until that was empty', () => {
+    round(5, { since: now, returned: true });
+    expect(round(4, undefined)).toBeUndefined();
+    expect(round(3, undefined, TTL)).toBeUndefined();
+    expect(looks).toBe(1);
+    round(0, undefined);
+    round(3, undefined);
+    round(2, { since: now });
+    expect(looks).toBe(2);
+  });
+
+  it('is looked for again where order counts less', () => {
+    heads.counted('queue', 5, TTL, true);
+    heads.looked('queue', { since: now, returned: true });
+    expect(heads.counted('queue', 4, TTL, true)).toBe(true);
   });
 
   it('counts from the look where the message does not say when it began', () => {
-    round(1, { id: 'a', since: undefined });
+    round(1, { since: undefined });
     expect(round(1, undefined)).toBe(10);
   });
 
   it('is forgotten with its queue', () => {
-    round(1, { id: 'a', since: now });
+    round(1, { since: now });
     heads.forget('queue');
     expect(heads.ageOf('queue')).toBeUndefined();
   });

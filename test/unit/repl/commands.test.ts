@@ -70,6 +70,17 @@ describe('the commands of the REPL', () => {
     expect(printed).toMatch(/replayed +2\nfailed +1\nleft +1\nQUEUE_MISSING +declare it\nnote +not everything/);
   });
 
+  it.each(['', ',', ' , '])('asks for nothing with ids that are none: "%s"', async (ids) => {
+    await named('dlq').action(broker, { what: 'purge', agentId: AGENT, options: { ids } });
+    expect(call).not.toHaveBeenCalled();
+    expect(printed).toBe('--ids wants at least one id\n');
+  });
+
+  it('drops the empty ones among ids', async () => {
+    await named('dlq').action(broker, { what: 'purge', agentId: AGENT, options: { ids: 'a,, b,' } });
+    expect(call).toHaveBeenCalledWith('dlq-monitor.purge', expect.objectContaining({ ids: ['a', 'b'] }));
+  });
+
   it.each([
     [new FinalError('AGENT_UNKNOWN', 'nobody'), 'AGENT_UNKNOWN', 'nobody'],
     [Object.assign(new Error('from another node'), { code: 'QUEUE_BUSY' }), 'QUEUE_BUSY', 'from another node'],

@@ -1,0 +1,123 @@
+import { dlqName } from '../../../lib/amqp/topology';
+import { DeadLetters } from '../../../lib/dlq/dead-letters';
+import { DlqOperations } from '../../../lib/dlq/operations';
+import { RetryableError } from '../../../lib/errors';
+import type { NodeRouter } from '../../../lib/router/node-router';
+import { countingMetrics, FakePublisher, RecordingLog } from '../fakes';
+import { FakeQueue } from './fake-queue';
+
+const TTL = { agentTtlMs: 100_000, dlqTtlMs: 100_000, validationFailuresTtlMs: 100_000 };
+const AGENT = '3f1a5c1e-6f0e-4c0b-9d0f-0a1b2c3d4e01';
+const DLQ = dlqName(AGENT);
+
+let queue: FakeQueue;
+let publisher: FakePublisher;
+let letters: DeadLetters;
+
+beforeEach(() => {
+  queue = new FakeQueue();
+  publisher = new FakePublisher();
+  letters = new DeadLetters(queue.connection, publisher.asPublisher, TTL, new RecordingLog());
+});
+
+const ids = () => queue.lying.map(({ id }) => id);
+const deadSince = (ageMs: number) => ({ 'x-dmr-dead-at': new Date(Date.now() - ageMs).toISOString() });
+
+describe('a message that was looked at too often', () => {
+  const worn = { 'x-delivery-count': 10 };
+
+  it('is renewed for what is left of its lifetime', async () => {
+    queue.put('a', { ...worn, ...deadSince(40_000) });
+    await letters.peek(DLQ, 1, () => undefined);
+    expect(publisher.confirmed).toMatchObject([{ queue: DLQ, messageId: 'a' }]);
+    expect(publisher.confirmed[0]?.expirationMs).toBeLessThanOrEqual(60_000);
+    expect(publisher.confirmed[0]?.expirationMs).toBeGreaterThan(50_000);
+  });
+
+  it('is not deleted by that where its queue keeps it longer than ours would', async () => {
+    queue.put('a', { ...worn, ...deadSince(200_000) });
+    await letters.peek(DLQ, 1, () => undefined);
+    expect(publisher.confirmed).toHaveLength(1);
+    expect(publisher.confirmed[0]?.expirationMs).toBeUndefined();
+  });
+
+  it('keeps its place in the queue of an agent', async () => {
+    queue.put('a', worn).put('b');
+    await letters.head(AGENT);
+    expect(publisher.attempts).toEqual([]);
+    expect(ids()).toEqual(['a', 'b']);
+  });
+});
+
+describe('a look at the head of a queue', () => {
+  it('is none where a consumer has come', async () => {
+    queue.put('a').put('b');
+    queue.others = 1;
+    await expect(letters.head(AGENT)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    expect(queue.lying.map(({ redelivered }) => redelivered)).toEqual([false, false]);
+  });
+
+  it('waits for nothing that a consumer took meanwhile', async () => {
+    queue.put('a').put('b');
+    queue.onReturn = () => {
+      queue.onReturn = () => undefined;
+      queue.others = 1;
+      queue.lying = [];
+    };
+    const began = jest.spyOn(queue, 'look');
+    await letters.head(AGENT);
+    expect(began.mock.calls.length).toBeLessThan(10);
+  });
+});
+
+describe('a queue that somebody else goes through', () => {
+  beforeEach(() => {
+    queue.others = 1;
+    queue.isLocked = true;
+  });
+
+  it('is busy, and not empty, while all of it is in those hands', async () => {
+    const everything = { by: 'all', matches: () => true } as const;
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    await expect(letters.find(DLQ, 'a', () => undefined)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    queue.isLocked = false; // its lock went just now
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+  });
+});
+
+describe('what was interrupted', () => {
+  const everything = { by: 'all', matches: () => true } as const;
+  const interrupted = { complete: false, left: null, error: { code: 'BROKER_UNAVAILABLE' } };
+
+  beforeEach(() => {
+    for (const id of ['a', 'b', 'c', 'd']) queue.put(id);
+    queue.losesAt = 'b';
+  });
+
+  it.each(['replay', 'purge'] as const)('answers what it has done: a %s', async (what) => {
+    const noted: string[] = [];
+    const options = { note: (id: string) => void noted.push(id) };
+    const done = await letters[what](what === 'purge' ? DLQ : AGENT, everything, options);
+    expect(done).toMatchObject(interrupted);
+    expect(noted.length).toBeGreaterThanOrEqual(2);
+    expect('purged' in done ? done.purged : done.replayed).toBe(noted.length);
+  });
+
+  it('is thrown where it has done nothing', async () => {
+    const channel = jest
+      .spyOn(queue.connection, 'channel')
+      .mockRejectedValue(new RetryableError('BROKER_UNAVAILABLE', ''));
+    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    channel.mockRestore();
+  });
+
+  it('is in the log and in the metrics', async () => {
+    const { metrics, counted } = countingMetrics([AGENT]);
+    const log = new RecordingLog();
+    const router = { deadLetters: letters, directory: { get: () => ({}) }, trail: { note: () => undefined } };
+    const operations = new DlqOperations(router as unknown as NodeRouter, metrics, log);
+    await operations.purge({ agentId: AGENT, all: true }, 'node');
+    expect(log.lines).toMatchObject([{ message: 'messages purged', context: interrupted }]);
+    expect(counted[`dmr_dlq_purged_total{agent="${AGENT}"}`]).toBeGreaterThanOrEqual(2);
+  });
+});

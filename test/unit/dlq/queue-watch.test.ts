@@ -1,0 +1,82 @@
+import { dlqName, VALIDATION_FAILURES } from '../../../lib/amqp/topology';
+import type { QueueLook } from '../../../lib/amqp/admin';
+import { showQueues } from '../../../lib/dlq/queue-gauges';
+import { QueueWatch } from '../../../lib/dlq/queue-watch';
+import { RetryableError } from '../../../lib/errors';
+import type { NodeRouter } from '../../../lib/router/node-router';
+import { countingMetrics, RecordingLog } from '../fakes';
+
+const TTL = { agentTtlMs: 100_000, dlqTtlMs: 100_000, validationFailuresTtlMs: 100_000 };
+const [TAX, POLICE] = ['tax', 'police'] as const;
+
+/** A node whose broker answers for each queue what a test says, or fails. */
+function setUp() {
+  const queues = new Map<string, QueueLook | Error>();
+  for (const queue of [TAX, dlqName(TAX), POLICE, dlqName(POLICE), VALIDATION_FAILURES])
+    queues.set(queue, { ready: 1, consumers: 0 });
+  const look = (queue: string) => {
+    const answer = queues.get(queue);
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  const listed = [{ id: TAX }, { id: POLICE }];
+  const directory = { list: () => listed, get: (id: string) => listed.find((agent) => agent.id === id) };
+  const router = { directory, departed: [], look, isAsIs: () => false } as unknown as NodeRouter;
+  const log = new RecordingLog();
+  return { queues, log, listed, watch: new QueueWatch(router, TTL, log) };
+}
+
+const silence = new RetryableError('TIMEOUT', 'RabbitMQ does not answer');
+const numbers = async (watch: QueueWatch) =>
+  Object.fromEntries((await watch.count()).map(({ queue, messages }) => [queue, messages]));
+
+describe('a count of all queues', () => {
+  it('leaves out one that does not answer, says so once, and knows the others', async () => {
+    const { queues, watch, log } = setUp();
+    queues.set(dlqName(TAX), silence);
+    queues.set(VALIDATION_FAILURES, silence);
+    const others = { [TAX]: 1, [POLICE]: 1, [dlqName(POLICE)]: 1 };
+    expect(await numbers(watch)).toEqual(others);
+    expect(await numbers(watch)).toEqual(others);
+    expect(watch.unanswered).toEqual(new Set([dlqName(TAX), VALIDATION_FAILURES]));
+    expect(log.at('warn')).toHaveLength(2);
+    queues.set(dlqName(TAX), { ready: 7, consumers: 0 });
+    expect(await numbers(watch)).toMatchObject({ [dlqName(TAX)]: 7 });
+  });
+
+  it('remembers an agent that left while one of its queues does not answer', async () => {
+    const { queues, watch, listed } = setUp();
+    await watch.count();
+    listed.shift();
+    queues.delete(TAX);
+    queues.set(dlqName(TAX), silence);
+    await watch.count();
+    queues.set(dlqName(TAX), { ready: 3, consumers: 0 });
+    expect(await numbers(watch)).toMatchObject({ [dlqName(TAX)]: 3 });
+  });
+
+  it('fails when nothing can be asked at all', async () => {
+    const { queues, watch } = setUp();
+    for (const queue of queues.keys()) queues.set(queue, new RetryableError('BROKER_UNAVAILABLE', 'away'));
+    await expect(watch.count()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  });
+
+  it.each([
+    ['does not answer', silence],
+    ['somebody goes through', { ready: 0, consumers: 1 }],
+  ])('shows of one that %s what it said before', async (_what, look) => {
+    const { queues, watch } = setUp();
+    const { metrics, counted } = countingMetrics([TAX, POLICE]);
+    const clear = jest.fn();
+    metrics.attach((name, _method, labels, value) => void (counted[`${name} ${labels?.agent ?? ''}`] = value), {
+      clear,
+      forget: () => undefined,
+      failed: () => undefined,
+    });
+    showQueues(metrics, await watch.count(), () => true, TTL);
+    queues.set(dlqName(TAX), look);
+    queues.set(VALIDATION_FAILURES, look);
+    showQueues(metrics, await watch.count(), () => true, TTL);
+    expect(clear).not.toHaveBeenCalledWith('dmr_dlq_messages');
+    expect(counted).toMatchObject({ 'dmr_dlq_messages tax': 1, 'dmr_validation_failures_messages ': 1 });
+  });
+});
