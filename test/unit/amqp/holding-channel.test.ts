@@ -23,7 +23,10 @@ describe('a channel that holds what a queue gives', () => {
       (error: unknown) => error,
     );
     await jest.advanceTimersByTimeAsync(20_000);
-    await expect(Promise.race([opening, Promise.resolve('still waiting')])).resolves.toMatchObject({ code: 'TIMEOUT', retryable: true });
+    await expect(Promise.race([opening, Promise.resolve('still waiting')])).resolves.toMatchObject({
+      code: 'TIMEOUT',
+      retryable: true,
+    });
     expect(close).toHaveBeenCalled();
   });
 });
