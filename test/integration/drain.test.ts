@@ -58,7 +58,11 @@ describe('a node that is drained', () => {
     expect([...from.failures, ...to.failures]).toEqual([]);
     await eventually(() => expect(new Set(to.received)).toEqual(new Set(from.accepted)));
     await eventually(() => expect(new Set(from.received)).toEqual(new Set(to.accepted)));
-    expect(await nodes[1]?.broker.call('gateway.io.state', {}, at(1))).toEqual({ leaving: false, agents: 2 });
+    expect(await nodes[1]?.broker.call('gateway.io.state', {}, at(1))).toEqual({
+      leaving: false,
+      ready: true,
+      agents: 2,
+    });
     expect(await health(0)).toMatchObject({ status: 503, leaving: true });
     // All else of it goes on.
     expect(await nodes[1]?.broker.call('router.routes', {}, at(0))).toMatchObject({ silentNodes: [] });

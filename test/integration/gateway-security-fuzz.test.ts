@@ -80,13 +80,20 @@ describe(`a server node under garbage (DMR_TEST_SEED=${SEED})`, () => {
     await mapParallel(messages, 200, async (message) => {
       const id = (message as Partial<Envelope> | null | undefined)?.id;
       if (typeof id === 'string') sent.add(id);
-      const ack = (await socket.timeout(10_000).emitWithAck(EVENTS.toServer, message)) as { status: string };
+      const answer: Promise<unknown> = socket.timeout(10_000).emitWithAck(EVENTS.toServer, message);
+      const ack = (await answer.catch(unlessTooDeep)) as { status: string } | undefined;
+      if (!ack) return;
       if (ack.status === 'ok') taken.add(String(id));
       else expect(ack).toEqual({ status: 'error', error: expect.any(String) as unknown });
     });
     socket.disconnect();
     await stillWorks();
   });
+
+  /** Nested deeper than the stack of this client: it never got as far as the server. */
+  function unlessTooDeep(error: unknown): undefined {
+    if ((error as Error).name !== 'RangeError') throw error;
+  }
 
   /** So that what is taken can be found again; an id that is the mutation stays. */
   function withOwnId(message: unknown): unknown {
