@@ -1,6 +1,7 @@
 import type { Message } from 'amqplib';
 import { idOf, isIsoTimestamp } from '../protocol/envelope';
 import { ERROR_TYPES } from '../protocol/events';
+import { traceIdOf } from '../telemetry/trace-context';
 import { deadAtOf, reasonOf, replayedCount, triesOf } from './headers';
 
 /** What may be shown of a dead letter: never a word of its content. */
@@ -32,8 +33,6 @@ export interface FailureRecord {
 }
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
-/** W3C Trace Context, section 3.2; an id of zeros alone is invalid. */
-const TRACEPARENT = /^[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 
 export function describeLetter(message: Message): DeadLetter {
   const envelope = bodyOf(message);
@@ -49,7 +48,7 @@ export function describeLetter(message: Message): DeadLetter {
     tries: triesOf(message),
     replayed: replayedCount(message),
     bytes: message.content.length,
-    traceId: traceIdOf(envelope['traceparent']),
+    traceId: traceIdOf(envelope) ?? null,
   };
 }
 
@@ -99,10 +98,6 @@ function uuid(value: unknown): string | null {
 
 function time(value: unknown): string | null {
   return isIsoTimestamp(value) ? value : null;
-}
-
-function traceIdOf(value: unknown): string | null {
-  return (typeof value === 'string' && TRACEPARENT.exec(value)?.[1]) || null;
 }
 
 function typesOf(errors: unknown): string[] {

@@ -5,7 +5,7 @@ import type { Settlement } from '../amqp/consumer';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
-import { deadLetterHeaders } from '../dlq/headers';
+import { deadLetterHeaders, returnsOf } from '../dlq/headers';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { idOf, type StoredEnvelope } from '../protocol/envelope';
@@ -85,12 +85,6 @@ function parse(message: ConsumeMessage): StoredEnvelope | undefined {
   } catch {
     return undefined; // becomes a dead letter with its reason
   }
-}
-
-/** How often the message went down and came back with its channel; RabbitMQ counts for quorum queues alone. */
-function returnsOf({ properties }: ConsumeMessage): number {
-  const count: unknown = properties.headers?.['x-delivery-count'];
-  return typeof count === 'number' ? count : 0;
 }
 
 /** Tries with back-off until the agent took or refused it. An answer counts whenever it comes, to whichever try. */
