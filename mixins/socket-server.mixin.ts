@@ -5,6 +5,7 @@ import type { Service, ServiceSchema } from 'moleculer';
 import type { Server, ServerOptions, Socket } from 'socket.io';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { gatherWrites } from '../lib/gather-writes';
 
 export interface SocketServerService extends Service {
   io: Server;
@@ -55,6 +56,7 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
       this.connections = new Set();
       this.server.on('connection', (connection) => {
         this.connections.add(connection);
+        gatherWrites(connection);
         connection.once('close', () => this.connections.delete(connection));
       });
     },

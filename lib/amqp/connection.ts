@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
+import type { Writable } from 'node:stream';
 import { connect, type ChannelModel } from 'amqplib';
 import type { AmqpConfig, AmqpHost } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
+import { gatherWrites } from '../gather-writes';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
 import { closing, letGo } from './closing';
@@ -114,6 +116,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     model.on('close', () => this.closed(model));
     model.on('blocked', () => this.setBlocked(true));
     model.on('unblocked', () => this.setBlocked(false));
+    gatherWrites((model.connection as unknown as { stream: Writable }).stream);
     this.model = model;
     this.version = model.connection.serverProperties?.version; // a broker in a test may give none
     this.failures = 0;

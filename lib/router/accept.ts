@@ -50,7 +50,7 @@ export async function accept(context: AcceptContext, agentId: string, message: u
     const received = wellFormed(message);
     fromItsSender(context.directory, received, agentId);
     toKnownRecipient(context.directory, received);
-    span.set({ ...queueHop('send', received.recipientId), ...messageAttributes(received) });
+    span.set(() => ({ ...queueHop('send', received.recipientId), ...messageAttributes(received) }));
     const envelope = inTrace(received, span.context);
     const room = envelope === received ? 0 : MAX_CONTEXT_BYTES; // what this server adds is not the sender's
     await store(context, envelope, withinSize(envelope, context.maxBytes, room));

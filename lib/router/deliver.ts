@@ -68,7 +68,11 @@ export async function deliver(
 }
 
 function spanOf({ agentId, tracing }: DeliverContext, envelope: StoredEnvelope | undefined, returns: number): Span {
-  const attributes = { ...queueHop('process', agentId), ...messageAttributes(envelope), 'dmr.returns': returns };
+  const attributes = () => ({
+    ...queueHop('process', agentId),
+    ...messageAttributes(envelope),
+    'dmr.returns': returns,
+  });
   return tracing.start('deliver', 'consumer', traceContextOf(envelope), attributes);
 }
 

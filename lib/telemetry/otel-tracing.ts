@@ -21,7 +21,7 @@ import type { TracingConfig } from '../config/types';
 import type { Log } from '../log';
 import { reportingExporter } from './reporting-exporter';
 import type { TraceContext } from './trace-context';
-import type { Attributes, Span, SpanKind, Tracing } from './tracing';
+import type { Attributes, MadeAttributes, Span, SpanKind, Tracing } from './tracing';
 
 /** Spans beyond it are dropped: a collector that is away must cost neither memory nor messages. */
 const MOST_SPANS = 4096;
@@ -60,8 +60,9 @@ export class OtelTracing implements Tracing {
     this.tracer = this.provider.getTracer('dmr');
   }
 
-  start(name: string, kind: SpanKind, parent: TraceContext | undefined, attributes?: Attributes): Span {
-    const span = this.tracer.startSpan(name, { kind: KINDS[kind], attributes }, contextOf(parent));
+  start(name: string, kind: SpanKind, parent: TraceContext | undefined, attributes?: MadeAttributes): Span {
+    const options = { kind: KINDS[kind], attributes: made(attributes) };
+    const span = this.tracer.startSpan(name, options, contextOf(parent));
     return new RecordedSpan(span, parent?.tracestate);
   }
 
@@ -83,8 +84,8 @@ class RecordedSpan implements Span {
     this.context = tracestate === undefined ? { traceparent } : { traceparent, tracestate };
   }
 
-  set(attributes: Attributes): void {
-    this.span.setAttributes(attributes);
+  set(attributes: MadeAttributes): void {
+    this.span.setAttributes(made(attributes));
   }
 
   event(name: string, attributes?: Attributes): void {
@@ -99,6 +100,10 @@ class RecordedSpan implements Span {
     }
     this.span.end();
   }
+}
+
+function made<T extends MadeAttributes | undefined>(attributes: T): Exclude<T, () => Attributes> {
+  return (typeof attributes === 'function' ? attributes() : attributes) as Exclude<T, () => Attributes>;
 }
 
 function contextOf(parent: TraceContext | undefined): Context {

@@ -41,9 +41,10 @@ export function traceField(carrier: unknown): { traceId?: string } {
 
 /** The same envelope in this context, or in none; what was there is never passed on beside it. */
 export function inTrace<T extends object>(envelope: T, context: TraceContext | undefined): T {
-  const { traceparent, tracestate, ...rest } = envelope as T & { traceparent?: unknown; tracestate?: unknown };
-  const isSame = traceparent === context?.traceparent && tracestate === context?.tracestate;
-  return isSame ? envelope : ({ ...rest, ...context } as unknown as T);
+  const carried = envelope as T & { traceparent?: unknown; tracestate?: unknown };
+  if (carried.traceparent === context?.traceparent && carried.tracestate === context?.tracestate) return envelope;
+  const { traceparent: _parent, tracestate: _state, ...rest } = carried;
+  return { ...rest, ...context } as unknown as T;
 }
 
 function parentOf(value: unknown): string | undefined {

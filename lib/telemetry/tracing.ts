@@ -3,13 +3,16 @@ import type { TraceContext } from './trace-context';
 /** Ids, counts, codes: never a payload, a token or a key, and no text that somebody sent. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** Made only where somebody traces: what is not looked at must not cost a message anything. */
+export type MadeAttributes = Attributes | (() => Attributes);
+
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 /** One piece of work of a trace; to be ended exactly once, whatever became of it. */
 export interface Span {
   /** What to pass on: this span as the parent; where nothing is traced, what came in. */
   readonly context: TraceContext | undefined;
-  set(attributes: Attributes): void;
+  set(attributes: MadeAttributes): void;
   event(name: string, attributes?: Attributes): void;
   /** `error`: the code of what went wrong. */
   end(attributes?: Attributes, error?: string): void;
@@ -17,7 +20,7 @@ export interface Span {
 
 /** Begins spans; no method throws or waits for a collector. */
 export interface Tracing {
-  start(name: string, kind: SpanKind, parent: TraceContext | undefined, attributes?: Attributes): Span;
+  start(name: string, kind: SpanKind, parent: TraceContext | undefined, attributes?: MadeAttributes): Span;
   /** Sends what is left, for a bounded time. */
   stop(): Promise<void>;
 }

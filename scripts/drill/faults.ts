@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { NONSENSE } from './centops';
-import type { Child } from './child';
+import type { Child } from '../lib/child';
 import type { Load } from './load';
 import type { DrillMesh, Member } from './mesh';
 import { pick } from './random';

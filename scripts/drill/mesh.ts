@@ -5,7 +5,7 @@ import type { Cluster } from '../lib/broker/cluster';
 import { freePorts } from '../lib/broker/free-ports';
 import { brokerEnv } from '../demo/plan';
 import { DrillCentOps } from './centops';
-import { Child } from './child';
+import { Child } from '../lib/child';
 import type { ChatbotMode } from './chatbot';
 
 /** One organisation under drill: its agent and its chatbot. */

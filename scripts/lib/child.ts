@@ -20,7 +20,7 @@ const END_WITH_PARENT = pathToFileURL(path.join(__dirname, 'end-with-parent.mjs'
 const READY_LIMIT_MS = 60_000;
 const TERM_LIMIT_MS = 30_000;
 
-/** A process of the mesh under drill, which is ended, frozen and started again on purpose. */
+/** A node of a mesh under drill or measurement, which is ended, frozen and started again on purpose. */
 export class Child {
   private child: ChildProcess | undefined;
 

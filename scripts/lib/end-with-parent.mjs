@@ -1,0 +1,3 @@
+// Loaded ahead of a program that must not outlive the process that started it, however that ends.
+process.on('disconnect', () => process.exit());
+process.channel?.unref();
