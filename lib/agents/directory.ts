@@ -36,6 +36,7 @@ export class AgentDirectory {
   private agents = new Map<string, AgentRecord>();
   private readonly keys = new Map<string, KeyObject>();
   private known = false;
+  private changes = 0;
   private readonly previous = new Map<string, { key: KeyObject; until: number }>();
 
   /** How long the key of an agent that changed it still counts beside the new one, ms. */
@@ -44,6 +45,11 @@ export class AgentDirectory {
   /** True once any whole list has arrived. */
   get ready(): boolean {
     return this.known;
+  }
+
+  /** Another number after every change of the list. */
+  get revision(): number {
+    return this.changes;
   }
 
   get size(): number {
@@ -88,6 +94,7 @@ export class AgentDirectory {
     this.agents = new Map(list.map((agent) => [agent.id, agent]));
     for (const agent of [...diff.rekeyed, ...diff.removed]) this.keys.delete(agent.id);
     this.known = true;
+    if (!isEmptyDiff(diff)) this.changes += 1;
     return diff;
   }
 

@@ -60,7 +60,14 @@ export class AgentGateway {
     private readonly metrics: Metrics,
     private readonly log: Log,
   ) {
-    this.sessions = new AgentSessions(router, nodeID, config.socket.listGraceMs, takeOver, log);
+    this.sessions = new AgentSessions(
+      router,
+      nodeID,
+      config.socket.namespace,
+      config.socket.listGraceMs,
+      takeOver,
+      log,
+    );
     this.door = new Door(config, router, metrics, log);
     this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
     this.unwatch = watchGateway(this.sessions, router.consumers, () => this.accepting, metrics);

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
-import type { AgentRecord } from '../agents/agent-record';
 import { EXTENSIONS, FULL_LIST, MESSAGE_DOWN, SERVER_EXTENSIONS, SERVER_LEAVING } from '../protocol/events';
 import type { StoredEnvelope } from '../protocol/envelope';
 import type { SendDown } from '../router/deliver';
+import type { EncodedEvent } from './encoded-event';
 import { extensionsOf } from './handshake';
 import type { Inflow } from './inflow';
 
@@ -49,13 +49,13 @@ export class AgentSession {
    * Sends the agent list and resolves when the agent had time to read it: deployed agents answer DECRYPTION_FAILED to a
    * message that overtakes the list, and acknowledge no list. A socket that closes meanwhile is not waited for.
    */
-  async sendFullList(agents: AgentRecord[], graceMs: number): Promise<void> {
+  async sendFullList(list: EncodedEvent, graceMs: number): Promise<void> {
     if (!this.isOpen) return;
     if (this.extensions) this.tell(EXTENSIONS, SERVER_EXTENSIONS);
     // Listening before emitting: a free transport takes the packet, and says so, within the emit.
     const flushed = this.flushed();
-    // The list is an array in an array: deployed agents read it so.
-    this.tell(FULL_LIST, [agents]);
+    list.sendTo(this.socket);
+    this.onSend(FULL_LIST);
     await flushed;
     if (this.isOpen) await delay(graceMs);
   }

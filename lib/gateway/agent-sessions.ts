@@ -2,8 +2,10 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { NodeRouter } from '../router/node-router';
 import type { SessionInfo } from '../router/routes';
+import { FULL_LIST } from '../protocol/events';
 import { Turns } from '../turns';
 import type { AgentSession } from './agent-session';
+import { EncodedEvent } from './encoded-event';
 import { isNewer, nameOf, type Login, type Outcome, type Yielded } from './rivals';
 
 interface Seat {
@@ -22,10 +24,12 @@ interface Seat {
 export class AgentSessions {
   private readonly seats = new Map<string, Seat>();
   private readonly turns = new Turns();
+  private encoded: { revision: number; event: EncodedEvent } | undefined;
 
   constructor(
     private readonly router: NodeRouter,
     private readonly nodeID: string,
+    private readonly namespace: string,
     private readonly listGraceMs: number,
     /** Asks the other nodes to give way to this login. */
     private readonly takeOver: (login: Login) => Promise<Outcome>,
@@ -68,7 +72,7 @@ export class AgentSessions {
       if (!session.isOpen) return;
       await this.router.consumers.detach(agentId);
       if (!session.isOpen || !(await this.wins(seat))) return;
-      await session.sendFullList(this.router.directory.list(), this.listGraceMs);
+      await session.sendFullList(this.fullList(), this.listGraceMs);
       if (session.isOpen && !session.leaving) await this.router.consumers.attach(agentId, session.send);
     });
   }
@@ -134,6 +138,17 @@ export class AgentSessions {
   private goesBefore({ session, login, settled, beaten }: Seat, rival: Login): boolean {
     if (!session.isOpen) return false;
     return beaten.has(nameOf(rival)) || (!settled && isNewer(login, rival));
+  }
+
+  /** Encoded once for as long as it does not change. */
+  private fullList(): EncodedEvent {
+    const { directory } = this.router;
+    if (this.encoded?.revision !== directory.revision) {
+      // An array in an array: deployed agents read it so.
+      const event = new EncodedEvent(this.namespace, FULL_LIST, [directory.list()]);
+      this.encoded = { revision: directory.revision, event };
+    }
+    return this.encoded.event;
   }
 
   private async wins(seat: Seat): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'socket.io';
-import type { AgentRecord } from '../../../lib/agents/agent-record';
 import { AgentSession } from '../../../lib/gateway/agent-session';
+import { EncodedEvent } from '../../../lib/gateway/encoded-event';
 import type { Inflow } from '../../../lib/gateway/inflow';
 import { FULL_LIST, MESSAGE_DOWN } from '../../../lib/protocol/events';
 import type { StoredEnvelope } from '../../../lib/protocol/envelope';
@@ -9,7 +9,8 @@ import type { StoredEnvelope } from '../../../lib/protocol/envelope';
 const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
 const LISTEN_MS = 320_000;
 
-const agents = [{ id: AGENT, name: 'beta' }] as AgentRecord[];
+const NAMESPACE = '/v1/dmr-agent-events';
+const agents = new EncodedEvent(NAMESPACE, FULL_LIST, [[{ id: AGENT, name: 'beta' }]]);
 const envelope = { id: 'x', payload: 'sealed' } as StoredEnvelope;
 
 /** As much of a socket as a session touches. */
@@ -24,6 +25,13 @@ class FakeSocket {
   connected = true;
   /** Runs within each emit, as a free transport does. */
   whileEmitting: () => void = () => undefined;
+
+  readonly client = {
+    writeToEngine: ([packet]: [string]) => {
+      const at = packet.indexOf('[');
+      if (packet.slice(0, at) === `2${NAMESPACE},`) this.emit(...(JSON.parse(packet.slice(at)) as unknown[]));
+    },
+  };
 
   emit(...args: unknown[]): void {
     this.emitted.push(args);
@@ -55,7 +63,7 @@ describe('the list', () => {
   it('is one argument, an array that holds the list', async () => {
     socket.whileEmitting = () => socket.conn.emit('drain');
     await session.sendFullList(agents, 0);
-    expect(socket.emitted).toEqual([[FULL_LIST, [agents]]]);
+    expect(socket.emitted).toEqual([[FULL_LIST, [[{ id: AGENT, name: 'beta' }]]]]);
     expect(counted).toEqual([FULL_LIST]);
   });
 
@@ -106,7 +114,7 @@ describe('extensions', () => {
     await announcing([]).sendFullList(agents, 0);
     expect(socket.emitted).toEqual([
       ['dmr:extensions', ['leaving', 'retryable', 'final']],
-      [FULL_LIST, [agents]],
+      [FULL_LIST, [[{ id: AGENT, name: 'beta' }]]],
     ]);
   });
 
@@ -122,7 +130,7 @@ describe('extensions', () => {
       const deployed = announcing(extensions);
       expect(deployed.knows('leaving')).toBe(false);
       await deployed.sendFullList(agents, 0);
-      expect(socket.emitted).toEqual([[FULL_LIST, [agents]]]);
+      expect(socket.emitted).toEqual([[FULL_LIST, [[{ id: AGENT, name: 'beta' }]]]]);
     },
   );
 });

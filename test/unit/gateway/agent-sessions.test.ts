@@ -13,6 +13,7 @@ const record = { id: AGENT, name: 'beta', authenticationCertificate: '', created
 let steps: string[];
 let log: RecordingLog;
 let sessions: AgentSessions;
+let directory: AgentDirectory;
 /** Steps that wait until a test lets them go on. */
 let held: Map<string, Promise<void>>;
 let failing: string | undefined;
@@ -41,7 +42,10 @@ class FakeSession {
     readonly since: number,
   ) {}
 
-  sendFullList(): Promise<void> {
+  list: unknown;
+
+  sendFullList(list: unknown): Promise<void> {
+    this.list = list;
     return step(`list to ${this.name}`);
   }
 
@@ -60,7 +64,7 @@ beforeEach(() => {
   held = new Map();
   failing = undefined;
   log = new RecordingLog();
-  const directory = new AgentDirectory();
+  directory = new AgentDirectory();
   directory.replace([record]);
   const router = {
     directory,
@@ -72,7 +76,7 @@ beforeEach(() => {
     await step('drop elsewhere');
     return outcome;
   };
-  sessions = new AgentSessions(router, 'node-2', 0, takeOver, log);
+  sessions = new AgentSessions(router, 'node-2', '/agents', 0, takeOver, log);
 });
 
 const LOGIN = (name: string) => ['detach', `drop elsewhere`, `list to ${name}`, 'attach'];
@@ -82,6 +86,18 @@ describe('a login', () => {
     await sessions.login(session('one'));
     expect(steps).toEqual(LOGIN('one'));
     expect(sessions.size).toBe(1);
+  });
+
+  it('gets a list that is encoded once for as long as it says the same', async () => {
+    const [one, two, three] = [session('one'), session('two', since + 1), session('three', since + 2)];
+    await sessions.login(one);
+    directory.replace([record]);
+    await sessions.login(two);
+    expect(two.list).toBe(one.list);
+    directory.replace([{ ...record, name: 'renamed' }]);
+    await sessions.login(three);
+    expect(JSON.stringify(three.list)).toContain('renamed');
+    expect(JSON.stringify(one.list)).not.toContain('renamed');
   });
 
   it('shows in the list of sessions', async () => {
