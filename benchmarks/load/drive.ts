@@ -26,6 +26,8 @@ export interface Books {
   delivered: number;
   refused: number;
   twice: number;
+  /** Acked later than LATE_MS. */
+  late: number;
   /** Text of the first refusal. */
   refusal?: string;
 }
@@ -48,14 +50,16 @@ const SETTLE_LIMIT_MS = 60_000;
 const MOST = 1 << 24;
 /** Each so many-th message is timed. */
 const SAMPLE = 16;
+/** How long an agent waits for an ack before it sends again, MESSAGE_DELIVERY_TIMEOUT_MS. */
+const LATE_MS = 2000;
 
 /** Makes load through `send` and keeps the books: what was sent, acked, and arrived, once or twice. */
 export class Driver {
   private books = emptyBooks();
   private readonly sentAt = new Float64Array(MOST);
   private readonly seen = new Uint8Array(MOST);
-  private acks: number[] = [];
-  private arrivals: number[] = [];
+  private ackTimes: number[] = [];
+  private arrivalTimes: number[] = [];
   private onAck: (sender: number) => void = () => undefined;
   private settled: (() => void) | undefined;
   /** Number of the first message of this load: those of earlier ones are not counted. */
@@ -73,7 +77,9 @@ export class Driver {
       this.books.refused += 1;
       this.books.refusal ??= text.slice(0, 200);
     }
-    if (n % SAMPLE === 0) this.acks.push(performance.now() - (this.sentAt[n] as number));
+    const ms = performance.now() - (this.sentAt[n] as number);
+    if (ms > LATE_MS) this.books.late += 1;
+    if (n % SAMPLE === 0) this.ackTimes.push(ms);
     this.onAck(sender);
     this.settled?.();
   }
@@ -85,7 +91,7 @@ export class Driver {
     if (this.seen[n]) this.books.twice += 1;
     else this.books.delivered += 1;
     this.seen[n] = 1;
-    if (n % SAMPLE === 0 || this.everyOne) this.arrivals.push(performance.now() - (this.sentAt[n] as number));
+    if (n % SAMPLE === 0 || this.everyOne) this.arrivalTimes.push(performance.now() - (this.sentAt[n] as number));
     this.settled?.();
   }
 
@@ -96,11 +102,11 @@ export class Driver {
     this.onAck = (sender) => this.one(sender, payload);
     for (let i = 0; i < senders; i++) for (let k = 0; k < inFlight; k++) this.one(i, payload);
     await delay(warmUpMs);
-    [this.acks, this.arrivals] = [[], []];
+    [this.ackTimes, this.arrivalTimes] = [[], []];
     const [before, began, cpu] = [this.books.delivered, performance.now(), process.cpuUsage()];
     await delay(measureMs);
     const [count, ended, { user, system }] = [this.books.delivered - before, performance.now(), process.cpuUsage(cpu)];
-    const [ack, arrival] = [percentiles(this.acks), percentiles(this.arrivals)];
+    const [ack, arrival] = [percentiles(this.ackTimes), percentiles(this.arrivalTimes)];
     this.onAck = () => undefined;
     await this.end();
     return { ...this.books, perSecond: (count * 1000) / (ended - began), cpuUs: (user + system) / count, ack, arrival };
@@ -116,14 +122,23 @@ export class Driver {
       this.one(k % senders, payload);
     }
     await this.end();
-    return percentiles(this.arrivals.slice(Math.ceil(count / 10))); // the first tenth warms up
+    return percentiles(this.arrivalTimes.slice(Math.ceil(count / 10))); // the first tenth warms up
+  }
+
+  /** Sends nothing; resolves when so many messages that others sent have arrived. */
+  async arrivals(count: number): Promise<Books> {
+    this.begin(false);
+    this.first = 0;
+    this.seen.fill(0);
+    await this.until(() => this.books.delivered >= count);
+    return this.books;
   }
 
   private begin(everyOne: boolean): void {
     this.books = emptyBooks();
     this.first = this.next;
     this.everyOne = everyOne;
-    [this.acks, this.arrivals] = [[], []];
+    [this.ackTimes, this.arrivalTimes] = [[], []];
     this.onAck = () => undefined;
   }
 
@@ -134,11 +149,15 @@ export class Driver {
     this.send(sender, n, payload);
   }
 
-  private async end(): Promise<void> {
-    const isOver = () => {
+  private end(): Promise<void> {
+    return this.until(() => {
       const { sent, accepted, refused, delivered } = this.books;
       return accepted + refused >= sent && delivered >= accepted;
-    };
+    });
+  }
+
+  /** @throws past the limit */
+  private async until(isOver: () => boolean): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const late = () => reject(new Error(`not settled in ${SETTLE_LIMIT_MS} ms: ${JSON.stringify(this.books)}`));
       const timer = setTimeout(late, SETTLE_LIMIT_MS);
@@ -154,5 +173,5 @@ export class Driver {
 }
 
 function emptyBooks(): Books {
-  return { sent: 0, accepted: 0, delivered: 0, refused: 0, twice: 0 };
+  return { sent: 0, accepted: 0, delivered: 0, refused: 0, twice: 0, late: 0 };
 }

@@ -1,9 +1,7 @@
 /** RabbitMQ alone under the same load: what is published into quorum queues is confirmed, consumed and acked. */
 import { connect as connectAmqp, type ChannelModel, type ConfirmChannel } from 'amqplib';
-import type { Writable } from 'node:stream';
-import { gatherWrites } from '../../lib/gather-writes';
 import { Driver } from './drive';
-import { envelope } from './letters';
+import { envelope, sealLike } from './letters';
 import { serve } from './worker';
 
 export interface RawPlan {
@@ -11,9 +9,10 @@ export interface RawPlan {
   url: string;
   queues: string[];
   prefetch: number;
-  arguments?: Record<string, unknown>;
 }
 
+/** Published before their confirms are waited for. */
+const FILL_STEP = 1000;
 const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
 
 let connections: ChannelModel[] = [];
@@ -33,12 +32,10 @@ async function connect(plan: RawPlan): Promise<void> {
   const open = () => connectAmqp(plan.url, { noDelay: true });
   const [publisher, consumer] = await Promise.all([open(), open()]);
   connections = [publisher, consumer];
-  if (process.env.GATHER)
-    for (const c of connections) gatherWrites((c.connection as unknown as { stream: Writable }).stream);
   publishing = await publisher.createConfirmChannel();
   for (const queue of queues) {
     const channel = await consumer.createChannel();
-    await channel.assertQueue(queue, plan.arguments ? { durable: true, arguments: plan.arguments } : QUORUM);
+    await channel.assertQueue(queue, QUORUM);
     await channel.prefetch(plan.prefetch);
     await channel.consume(queue, (message) => {
       if (!message) return;
@@ -53,8 +50,33 @@ async function disconnect(): Promise<void> {
   await Promise.all(connections.map((connection) => connection.close()));
 }
 
+export interface Filling {
+  url: string;
+  /** Each is filled with messages for the agent of its name. */
+  queues: string[];
+  /** In all. */
+  count: number;
+  payloadBytes: number;
+}
+
+/** Puts messages into the queues of agents that are away. */
+async function fill({ url, queues: agents, count, payloadBytes }: Filling): Promise<void> {
+  const connection = await connectAmqp(url, { noDelay: true });
+  const channel = await connection.createConfirmChannel();
+  const payload = sealLike(payloadBytes);
+  for (let n = 0; n < count; n++) {
+    const to = agents[n % agents.length] as string;
+    const body = Buffer.from(envelope(n, to, to, payload));
+    channel.publish('', to, body, { persistent: true, messageId: String(n), contentType: 'application/json' });
+    if (n % FILL_STEP === 0) await channel.waitForConfirms();
+  }
+  await channel.waitForConfirms();
+  await connection.close();
+}
+
 const methods = {
   connect,
+  fill,
   disconnect,
   full: (load: Parameters<Driver['full']>[0]) => driver.full(load),
   paced: (load: Parameters<Driver['paced']>[0]) => driver.paced(load),

@@ -48,8 +48,18 @@ function disconnect(): void {
   agents = [];
 }
 
+/** Logs all in; resolves when so many messages that waited for them have arrived, with how long that took. */
+async function drain(plan: RingPlan, count: number): Promise<{ ms: number; twice: number }> {
+  const began = performance.now();
+  const all = driver.arrivals(count);
+  await connect(plan);
+  const { twice } = await all;
+  return { ms: performance.now() - began, twice };
+}
+
 const methods = {
   connect,
+  drain,
   disconnect,
   full: (load: Parameters<Driver['full']>[0]) => ((senders = load.senders), driver.full(load)),
   paced: (load: Parameters<Driver['paced']>[0]) => ((senders = load.senders), driver.paced(load)),

@@ -83,11 +83,10 @@ export function serve(methods: Methods): void {
 }
 
 async function answer(methods: Methods, { call, method, args }: Call): Promise<void> {
-  let reply: Answer = { call };
+  const tell = (answer: Answer) => process.send?.(answer);
   try {
-    reply = { call, result: await methods[method]?.(...(args as never[])) };
+    tell({ call, result: await methods[method]?.(...(args as never[])) });
   } catch (error) {
-    reply = { call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    tell({ call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
-  process.send?.(reply);
 }

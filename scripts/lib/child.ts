@@ -77,6 +77,11 @@ export class Child {
     return Date.now() - asked;
   }
 
+  /** Sends it a message that a module loaded ahead of it understands. */
+  tell(message: string): void {
+    this.child?.send(message);
+  }
+
   pause(): void {
     this.signal('SIGSTOP');
   }

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PAYLOAD_BYTES, repeated, SENDERS, type Bench, type Case } from '../lib/bench';
+import { shown } from '../lib/figure';
+import type { Mesh } from '../lib/ground';
+import { cpuUs, rssBytes } from '../lib/process-stats';
+import { median } from '../lib/statistics';
+
+const QUEUES_LIMIT_MS = 300_000;
+
+/** What a crowd of agents that are merely there costs. */
+export const manyAgents: Case = async (bench) => {
+  const { ground, quick, say } = bench;
+  const crowd = quick ? 200 : 1000;
+  const idle = crowd - SENDERS;
+  const mesh = await ground.mesh({ agents: SENDERS, more: idle, nodeArgs: ground.gcArgs });
+  try {
+    await ground.queuesDeclared(2 * crowd, QUEUES_LIMIT_MS);
+    const few = await costOf(bench, mesh);
+    const before = await memoryOf(mesh);
+    const began = performance.now();
+    await mesh.ring.remote.connect(ground.ringPlan(mesh.servers, mesh.ids.slice(SENDERS)));
+    await consuming(mesh, crowd);
+    const loginMs = performance.now() - began;
+    const bytes = ((await memoryOf(mesh)) - before) / idle;
+    const many = await costOf(bench, mesh);
+    say(
+      `  ${crowd} agents: in after ${shown(loginMs)} ms, ${shown(bytes / 1000)} kB each, ${shown(few)} -> ${shown(many)} µs`,
+    );
+    return [
+      {
+        key: 'crowd-cost',
+        what: `CPU of the server per message with ${crowd} agents connected`,
+        measured: `${shown(many)} µs`,
+        beside: `10 agents: ${shown(few)} µs`,
+        judged: many / few,
+        goal: { atMost: 1.3 },
+        comparable: true,
+      },
+      {
+        key: 'crowd-memory',
+        what: 'memory of the server per idle agent',
+        measured: `${shown(bytes / 1000)} kB`,
+        beside: '',
+        judged: bytes / 1000,
+        unit: 'kB',
+        goal: { atMost: 60 },
+        comparable: true,
+      },
+      {
+        key: 'crowd-login',
+        what: `${idle} agents log in at the same time, get the list and are consumed for`,
+        measured: `${shown(loginMs / 1000)} s`,
+        beside: '',
+        judged: loginMs / 1000,
+        unit: 's',
+        goal: { atMost: 15 },
+        comparable: false,
+      },
+    ];
+  } finally {
+    await mesh.stop();
+  }
+};
+
+/** CPU of the server for one message at the same pace, µs. */
+async function costOf({ rounds, measureMs }: Bench, mesh: Mesh): Promise<number> {
+  const load = { senders: SENDERS, inFlight: 50, warmUpMs: 1000, measureMs, payloadBytes: PAYLOAD_BYTES };
+  const costs = await repeated(rounds, async () => {
+    const before = cpuUs(mesh.pids[0] as number);
+    const { delivered } = await mesh.ring.remote.full(load);
+    return (cpuUs(mesh.pids[0] as number) - before) / delivered;
+  });
+  return median(costs);
+}
+
+/** What is in RAM once garbage has been collected, bytes. */
+async function memoryOf({ servers, pids }: Mesh): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    servers[0]?.child.tell('gc');
+    await delay(500);
+  }
+  return rssBytes(pids[0] as number);
+}
+
+/** Resolves when the server consumes the queues of so many agents. */
+async function consuming({ servers }: Mesh, count: number): Promise<void> {
+  for (;;) {
+    const text = await (await fetch(`${servers[0]?.url}/metrics`)).text();
+    if ((text.match(/^dmr_agent_consuming\{[^}]*\} 1$/gm)?.length ?? 0) >= count) return;
+    await delay(250);
+  }
+}
