@@ -27,6 +27,7 @@ export function loadServerConfig(env: NodeJS.ProcessEnv = process.env): ServerCo
     limits: {
       perSecond: values.AGENT_RATE_LIMIT,
       inFlight: values.AGENT_MAX_IN_FLIGHT,
+      nodeInFlight: values.NODE_MAX_IN_FLIGHT,
       messageBytes: values.MESSAGE_MAX_BYTES,
       failuresPerSecond: values.VALIDATION_FAILURES_RATE_LIMIT,
     },

@@ -150,6 +150,11 @@ const LIMIT_VARIABLES = {
     rule: whole(1, 1_000_000),
     default: '1000',
   },
+  NODE_MAX_IN_FLIGHT: {
+    doc: 'The same of all agents of a node together; beyond it no socket is read that brings another.',
+    rule: whole(1, 1_000_000),
+    default: '1000',
+  },
   MESSAGE_MAX_BYTES: {
     doc: 'Size of the largest envelope that is accepted, bytes.',
     rule: whole(1000, 15_000_000),

@@ -75,6 +75,8 @@ export interface LimitsConfig {
   perSecond: number;
   /** Messages up that wait for their confirm at the same time. */
   inFlight: number;
+  /** The same of all agents of the node together. */
+  nodeInFlight: number;
   /** Largest envelope. */
   messageBytes: number;
   /** Refused messages a second that are kept in validation-failures. */

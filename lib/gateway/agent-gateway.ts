@@ -16,6 +16,7 @@ import { farewell, waitUntil } from './farewell';
 import { watchGateway } from './gateway-metrics';
 import { listenSpanMs, partialList } from './handshake';
 import { Inflow, type Overflow } from './inflow';
+import { Intake } from './intake';
 import type { Login, Outcome } from './rivals';
 
 /** A socket whose agent is known: `authorize` says which, and with which key it logged in. */
@@ -43,8 +44,7 @@ export class AgentGateway {
   private readonly door: Door;
   private readonly sessionOf = new WeakMap<Socket, AgentSession>();
   private readonly overflows = new Seldom(REPEAT_WARNING_MS);
-  /** Messages up that are not answered yet, of whichever socket. */
-  private accepting = 0;
+  private readonly intake: Intake;
   private left: Promise<void> | undefined;
   private readonly unwatch: () => void;
   private readonly received: Labels;
@@ -68,9 +68,10 @@ export class AgentGateway {
       takeOver,
       log,
     );
+    this.intake = new Intake(config.limits.nodeInFlight);
     this.door = new Door(config, router, metrics, log);
     this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
-    this.unwatch = watchGateway(this.sessions, router.consumers, () => this.accepting, metrics);
+    this.unwatch = watchGateway(this.sessions, router.consumers, () => this.intake.inFlight, metrics);
   }
 
   get size(): number {
@@ -101,7 +102,7 @@ export class AgentGateway {
     if (this.isLeaving) return void socket.conn.close(); // its token was checked before the door closed
     const onSend = (event: string) => this.countSent(event, 1);
     const onPause = () => this.metrics.inc('dmr_agents_slowed_total');
-    const inflow = new Inflow(socket, this.config.limits, onPause);
+    const inflow = new Inflow(socket, this.config.limits, this.intake, onPause);
     const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend, inflow);
     this.sessionOf.set(socket, session);
     socket.on('disconnect', () => this.disconnected(session));
@@ -197,17 +198,15 @@ export class AgentGateway {
     const isBusy = ({ agentId, inflow }: AgentSession) => inflow.inFlight + (consumers.inFlight(agentId) ?? 0) > 0;
     const finished = farewell({ sessions, quiesce, isBusy, timeoutMs })
       // An ack that finds its socket closed is lost; whether its message is stored is settled all the same.
-      .then(() => waitUntil(() => this.accepting === 0, deadline))
+      .then(() => waitUntil(() => this.intake.inFlight === 0, deadline))
       .then(() => this.sessions.settled());
     await within(finished, timeoutMs + CLOSING_MS, 'the node leaves');
   }
 
   private async accept({ agentId, inflow }: AgentSession, message: unknown): Promise<ServerAck> {
-    this.accepting += 1;
     try {
       return await this.router.accept(agentId, message);
     } finally {
-      this.accepting -= 1;
       inflow.leave();
     }
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'socket.io';
 import type { LimitsConfig } from '../config/types';
 import { TokenBucket } from '../token-bucket';
+import { RESUME_AT, type Intake } from './intake';
 
 /** Why a message is not even looked at. */
 export interface Overflow {
@@ -16,13 +17,11 @@ interface Stream {
 }
 
 const BURST_S = 2;
-/** Reading goes on when this part of the limit is free again, so that it is not switched for every message. */
-const RESUME_AT = 0.75;
 
 /**
- * What comes up from one agent: bounded in its rate and in what waits for its confirm. Beyond the second bound the
- * socket is not read, so that TCP slows the sender down; a confirm comes, or fails, within seconds, well before a
- * heartbeat that is not read is missed.
+ * What comes up from one agent: bounded in its rate and in what waits for its confirm, of its own and of the whole node.
+ * Beyond the second bound the socket is not read, so that TCP slows the sender down; a confirm comes, or fails, within
+ * seconds, well before a heartbeat that is not read is missed.
  */
 export class Inflow {
   /** Messages taken and not answered yet. */
@@ -33,6 +32,7 @@ export class Inflow {
   constructor(
     private readonly socket: Socket,
     private readonly limits: LimitsConfig,
+    private readonly intake: Intake,
     private readonly onPause: () => void,
   ) {
     const { perSecond } = limits;
@@ -51,23 +51,32 @@ export class Inflow {
       return { reason: 'IN_FLIGHT_LIMIT', text };
     }
     this.inFlight += 1;
-    if (this.inFlight >= inFlight && !this.paused) this.pause();
+    this.intake.enter();
+    if (this.intake.full || this.inFlight >= inFlight) this.pause();
     return undefined;
   }
 
   /** A message was answered. */
   leave(): void {
     this.inFlight -= 1;
-    if (!this.paused || this.inFlight > this.limits.inFlight * RESUME_AT) return;
-    this.paused.resume?.();
-    this.paused = undefined;
+    this.intake.leave();
+    this.goOn();
   }
 
   private pause(): void {
+    if (this.paused) return;
     const { transport } = this.socket.conn as unknown as { transport: { socket?: Stream } };
     if (!transport.socket?.pause) return;
     this.paused = transport.socket;
     this.paused.pause?.();
     this.onPause();
+    if (this.intake.full) this.intake.whenFree(this.goOn);
   }
+
+  private readonly goOn = (): void => {
+    if (!this.paused || this.inFlight > this.limits.inFlight * RESUME_AT) return;
+    if (this.intake.full) return this.intake.whenFree(this.goOn);
+    this.paused.resume?.();
+    this.paused = undefined;
+  };
 }

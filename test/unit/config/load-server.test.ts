@@ -18,7 +18,7 @@ const DEFAULTS = {
     maxStrangers: 1000,
     drainTimeoutMs: 15000,
   },
-  limits: { perSecond: 2000, inFlight: 1000, messageBytes: 1000000, failuresPerSecond: 10 },
+  limits: { perSecond: 2000, inFlight: 1000, nodeInFlight: 1000, messageBytes: 1000000, failuresPerSecond: 10 },
   amqp: {
     hosts: [{ host: 'rabbit.test', port: 5672 }],
     user: 'dmr',
@@ -89,6 +89,7 @@ const OTHERS: Env = {
   DRAIN_TIMEOUT_MS: '121',
   AGENT_RATE_LIMIT: '122',
   AGENT_MAX_IN_FLIGHT: '123',
+  NODE_MAX_IN_FLIGHT: '126',
   MESSAGE_MAX_BYTES: '1240',
   VALIDATION_FAILURES_RATE_LIMIT: '125',
 };
@@ -141,7 +142,7 @@ describe('the configuration of a server', () => {
         maxStrangers: 120,
         drainTimeoutMs: 121,
       },
-      limits: { perSecond: 122, inFlight: 123, messageBytes: 1240, failuresPerSecond: 125 },
+      limits: { perSecond: 122, inFlight: 123, nodeInFlight: 126, messageBytes: 1240, failuresPerSecond: 125 },
       amqp: AMQP,
       ttl: { agentTtlMs: 106, dlqTtlMs: 107, validationFailuresTtlMs: 108 },
       delivery: { ackTimeoutMs: 112, maxTries: 113, retryDelayMs: 114, retryDelayMaxMs: 115, prefetch: 116 },

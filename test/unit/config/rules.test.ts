@@ -44,6 +44,7 @@ const NUMBERS: Range[] = [
   ['server', 'DRAIN_TIMEOUT_MS', 0, TIMER],
   ['server', 'AGENT_RATE_LIMIT', 0, 1_000_000],
   ['server', 'AGENT_MAX_IN_FLIGHT', 1, 1_000_000],
+  ['server', 'NODE_MAX_IN_FLIGHT', 1, 1_000_000],
   ['server', 'MESSAGE_MAX_BYTES', 1000, 15_000_000],
   ['server', 'VALIDATION_FAILURES_RATE_LIMIT', 1, 1_000_000],
   ['agent', 'PORT', 0, 65535],

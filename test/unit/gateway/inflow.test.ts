@@ -1,19 +1,22 @@
 import type { Socket } from 'socket.io';
 import { Inflow } from '../../../lib/gateway/inflow';
+import { Intake } from '../../../lib/gateway/intake';
 
-const LIMITS = { perSecond: 0, inFlight: 4, messageBytes: 1000, failuresPerSecond: 10 };
+const LIMITS = { perSecond: 0, inFlight: 4, nodeInFlight: 1_000_000, messageBytes: 1000, failuresPerSecond: 10 };
 
 let stream: { pause: jest.Mock; resume: jest.Mock };
 let paused: jest.Mock;
+let intake: Intake;
 
 const inflow = (limits = LIMITS, transport: object = { socket: stream }) =>
-  new Inflow({ conn: { transport } } as unknown as Socket, limits, paused);
+  new Inflow({ conn: { transport } } as unknown as Socket, limits, intake, paused);
 
 const enter = (into: Inflow, times: number) => Array.from({ length: times }, () => into.enter());
 
 beforeEach(() => {
   stream = { pause: jest.fn(), resume: jest.fn() };
   paused = jest.fn();
+  intake = new Intake(LIMITS.nodeInFlight);
 });
 
 describe('what comes up from one agent', () => {
@@ -49,7 +52,7 @@ describe('what comes up from one agent', () => {
   it('resumes the very stream it paused, though the transport has changed', () => {
     const transport = { socket: stream };
     const conn = { transport };
-    const limited = new Inflow({ conn } as unknown as Socket, LIMITS, paused);
+    const limited = new Inflow({ conn } as unknown as Socket, LIMITS, intake, paused);
     enter(limited, 4);
     conn.transport = { socket: { pause: jest.fn(), resume: jest.fn() } };
     limited.leave();
@@ -65,5 +68,42 @@ describe('what comes up from one agent', () => {
     expect(paused).not.toHaveBeenCalled();
     limited.leave();
     expect(limited.enter()).toBeUndefined();
+  });
+});
+
+describe('what comes up from all agents of a node', () => {
+  const streams = () => Array.from({ length: 3 }, () => ({ pause: jest.fn(), resume: jest.fn() }));
+
+  it('is read no more from whoever brings another while too much waits, and read again when a quarter is done', () => {
+    intake = new Intake(4);
+    const [one, two, idle] = streams() as [typeof stream, typeof stream, typeof stream];
+    const [first, second] = [one, two, idle].map((socket) => inflow({ ...LIMITS, inFlight: 100 }, { socket }));
+    enter(first as Inflow, 3);
+    expect(one.pause).not.toHaveBeenCalled();
+    enter(second as Inflow, 2);
+    expect([one, two, idle].map(({ pause }) => pause.mock.calls.length)).toEqual([0, 1, 0]);
+    enter(first as Inflow, 1);
+    expect(one.pause).toHaveBeenCalledTimes(1);
+    for (let i = 0; i < 2; i++) first?.leave();
+    expect(intake.inFlight).toBe(4);
+    expect(two.resume).not.toHaveBeenCalled();
+    first?.leave();
+    expect(intake.inFlight).toBe(3);
+    expect([one, two].map(({ resume }) => resume.mock.calls.length)).toEqual([1, 1]);
+  });
+
+  it('does not let an agent go on that is beyond its own bound', () => {
+    intake = new Intake(6);
+    const [one, two] = streams() as [typeof stream, typeof stream];
+    const [first, second] = [one, two].map((socket) => inflow(LIMITS, { socket }));
+    enter(first as Inflow, 4);
+    enter(second as Inflow, 2);
+    expect(two.pause).toHaveBeenCalledTimes(1);
+    second?.leave();
+    second?.leave();
+    expect(two.resume).toHaveBeenCalledTimes(1);
+    expect(one.resume).not.toHaveBeenCalled();
+    first?.leave();
+    expect(one.resume).toHaveBeenCalledTimes(1);
   });
 });
