@@ -2,12 +2,13 @@
 import { isatty } from 'node:tty';
 import { provideServer } from '../scripts/lib/broker/provide-broker';
 import { CASES } from './cases';
+import { compare } from './lib/compare';
 import type { Figure } from './lib/figure';
 import { Ground } from './lib/ground';
 import { machine } from './lib/machine';
 import { HELP, readOptions, UsageError, type BenchOptions } from './options';
 import { profile } from './profile';
-import { committed, compare, write } from './results';
+import { committed, write } from './results';
 import { table } from './lib/table';
 
 /** EX_USAGE of sysexits.h. */

@@ -68,7 +68,10 @@ export class Driver {
   /** Whether all are timed, or a sample. */
   private everyOne = false;
 
-  constructor(private readonly send: Send) {}
+  constructor(
+    private readonly send: Send,
+    private readonly settleLimitMs = SETTLE_LIMIT_MS,
+  ) {}
 
   acked(sender: number, n: number, ok: boolean, text: string): void {
     if (n < this.first) return;
@@ -159,8 +162,8 @@ export class Driver {
   /** @throws past the limit */
   private async until(isOver: () => boolean): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const late = () => reject(new Error(`not settled in ${SETTLE_LIMIT_MS} ms: ${JSON.stringify(this.books)}`));
-      const timer = setTimeout(late, SETTLE_LIMIT_MS);
+      const late = () => reject(new Error(`not settled in ${this.settleLimitMs} ms: ${JSON.stringify(this.books)}`));
+      const timer = setTimeout(late, this.settleLimitMs);
       this.settled = () => {
         if (!isOver()) return;
         clearTimeout(timer);
