@@ -24,7 +24,7 @@ const messageMetrics: Definitions = {
   dmr_validation_failures_total: counter('Messages put into validation-failures', 'type'),
   dmr_validation_failures_dropped_total: counter('Refused messages not kept, beyond VALIDATION_FAILURES_RATE_LIMIT'),
   dmr_message_latency_seconds: histogram(
-    "From the acceptance of a message by a server to its recipient's ack",
+    "From the acceptance of a message by a server to its recipient's ack, replayed ones left out",
     LATENCY_SECONDS,
   ),
   dmr_confirm_latency_seconds: histogram('From a publication to its confirm by the broker', CONFIRM_SECONDS),

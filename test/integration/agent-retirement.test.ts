@@ -131,13 +131,14 @@ describe('an agent that left CentOps', () => {
     const [first, second] = [await start(3_600_000), await start(3_600_000)];
     const stranger = makeIdentity('Stranger');
     await queues.declare(stranger.id, { 'x-queue-type': 'quorum' });
-    await put(stranger.id, 1);
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=value' };
+    await queues.putAll(stranger.id, [{ id: 'one', body: {}, headers: trace }]);
     expect(await retire(first, { agentId: stranger.id })).toEqual({ moved: 0, gone: false });
     await eventually(() => expect(routerOf(second).departed).toMatchObject([{ id: stranger.id }]));
     expect(await queues.look(stranger.id)).toMatchObject({ ready: 1 });
     expect(await retire(second, { agentId: stranger.id, now: true })).toEqual({ moved: 1, gone: false });
     const [dead] = await queues.waitFor(dlqName(stranger.id), 1);
-    expect(dead?.headers).toMatchObject({ 'x-dmr-reason': 'AGENT_REMOVED' });
+    expect(dead?.headers).toMatchObject({ 'x-dmr-reason': 'AGENT_REMOVED', ...trace });
     await expect(retire(second, { agentId: police.id, now: true })).rejects.toMatchObject({ code: 'AGENT_LISTED' });
   });
 

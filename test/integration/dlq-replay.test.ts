@@ -77,12 +77,16 @@ describe('what an operator does with dead letters', () => {
     const death = { 'x-death': [{ reason: 'expired', count: 1 }], 'x-first-death-reason': 'expired', 'x-kept': 1 };
     const dead = letters(3, () => ({ headers: { ...death, traceparent: 'kept' } }));
     await queues.putAll(DLQ, dead);
+    const before = new Date().toISOString();
     expect(await replay({ all: true })).toMatchObject({ matched: 3, replayed: 3, failed: 0, left: 0, complete: true });
+    const after = new Date().toISOString();
     const back = await queues.drain(police.id);
     expect(idsOf(back)).toEqual(idsOf(dead));
     expect(back.map(({ body }) => body)).toEqual(dead.map(({ body }) => body));
     for (const { headers, persistent } of back) {
-      expect(headers).toEqual({ traceparent: 'kept', 'x-dmr-replayed': 1, 'x-delivery-count': 0 });
+      const { 'x-dmr-replayed-at': at, ...others } = headers as Record<string, string>;
+      expect(others).toEqual({ traceparent: 'kept', 'x-dmr-replayed': 1, 'x-delivery-count': 0 });
+      expect([before, at, after]).toEqual([before, at, after].sort());
       expect(persistent).toBe(true);
     }
     expect(await queues.drain(DLQ)).toEqual([]);
