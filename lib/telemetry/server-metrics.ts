@@ -52,6 +52,8 @@ const queueMetrics: Definitions = {
     'Age of the oldest message in the dead-letter queue of an agent, 0 when empty',
     'agent',
   ),
+  dmr_dlq_departed_messages: gauge('Messages ready in the dead-letter queues of agents that left, in all'),
+  dmr_dlq_departed_oldest_seconds: gauge('Age of the oldest of them, 0 when there is none'),
   dmr_dlq_ttl_seconds: gauge('Lifetime of a message in a dead-letter queue'),
   dmr_dlq_replayed_total: counter('Dead letters put back into the queue of their agent', 'agent'),
   dmr_dlq_purged_total: counter('Dead letters deleted by an operator', 'agent'),

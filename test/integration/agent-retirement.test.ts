@@ -7,6 +7,7 @@ import { DeployedAgent } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
 import { chatMessage, startServerNode, type ServerNode } from '../helpers/mesh';
+import { Exposition } from '../helpers/prometheus-text';
 import { Queues } from '../helpers/queues';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -35,7 +36,7 @@ describe('an agent that left CentOps', () => {
   });
 
   async function start(retireAfterMs: number): Promise<ServerNode> {
-    const env = { CENTOPS_REMOVE_AFTER_MS: '0', RETIRE_AFTER: String(retireAfterMs) };
+    const env = { CENTOPS_REMOVE_AFTER_MS: '0', RETIRE_AFTER: String(retireAfterMs), DLQ_MONITOR_INTERVAL_MS: '200' };
     const node = await startServerNode(amqp, centOps.url, { env });
     nodes.push(node);
     await eventually(async () => (await queues.look(police.id)) !== undefined);
@@ -107,6 +108,11 @@ describe('an agent that left CentOps', () => {
     expect(await queues.look(dlqName(police.id))).toMatchObject({ ready: 1 });
     const counts = await node.broker.call<DeadLetterCount[], object>('dlq-monitor.counts', {});
     expect(counts).toContainEqual({ queue: dlqName(police.id), agentId: police.id, messages: 1 });
+    await eventually(async () => {
+      const shown = await Exposition.of(node);
+      expect(shown.value('dmr_dlq_departed_messages')).toBe(1);
+      expect(shown.value('dmr_dlq_departed_oldest_seconds')).toBeLessThan(600);
+    });
     await queues.drain(dlqName(police.id));
     await eventually(async () => (await queues.look(dlqName(police.id))) === undefined);
   });

@@ -49,6 +49,8 @@ dmr_queue_oldest_seconds Gauge agent
 dmr_queue_ttl_seconds Gauge
 dmr_dlq_messages Gauge agent
 dmr_dlq_oldest_seconds Gauge agent
+dmr_dlq_departed_messages Gauge
+dmr_dlq_departed_oldest_seconds Gauge
 dmr_dlq_ttl_seconds Gauge
 dmr_dlq_replayed_total Counter agent
 dmr_dlq_purged_total Counter agent
