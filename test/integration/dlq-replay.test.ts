@@ -5,6 +5,7 @@ import { Publisher } from '../../lib/amqp/publisher';
 import type { Purged, Replayed } from '../../lib/dlq/dead-letters';
 import type { DeadLetter, FailureRecord } from '../../lib/dlq/letter';
 import type { DlqSummary } from '../../lib/dlq/operations';
+import { meshConnected } from '../../lib/mesh/nodes';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { DeployedAgent } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
@@ -280,6 +281,8 @@ describe('what an operator does with dead letters', () => {
     const back = idsOf(await queues.drain(police.id));
     expect(back.slice(-left.length)).toEqual(left);
     expect(new Set(back)).toEqual(new Set(idsOf(dead)));
+    // Moleculer connects again after 5 s, and a node that is stopped before keeps that timer.
+    await eventually(() => [first, second].every(({ broker }) => meshConnected(broker)));
   });
 
   it('outlives any number of looks where the broker limits the deliveries of a message', async () => {
