@@ -214,6 +214,15 @@ describe('what an operator does with dead letters', () => {
     expect(idsOf(await queues.drain(DLQ))).toEqual([own.id, expired.id, 'garbage']);
   });
 
+  it('looks again at what it has looked at: all of that stays in its order, and little else is disturbed', async () => {
+    const dead = letters(400);
+    await queues.putAll(DLQ, dead);
+    for (const limit of [100, 1, 1]) expect(idsOf(await peek({ limit }))).toEqual(idsOf(dead.slice(0, limit)));
+    const back = await queues.drain(DLQ);
+    expect(idsOf(back)).toEqual(idsOf(dead));
+    expect(back.filter(({ headers }) => Number(headers['x-delivery-count']) > 0).length).toBeLessThan(300);
+  });
+
   it('lists every queue with its number, age and, when asked, reasons', async () => {
     await queues.putAll(DLQ, [letter(0), letter(1, { reason: 'BAD_ACK' }), letter(2)]);
     const [row] = (await list({ reasons: true })).filter(({ queue }) => queue === DLQ);
