@@ -187,9 +187,9 @@ export class AgentGateway {
 
   /** Drops every socket and resolves when what was in flight is handed back. */
   async close(namespace: Namespace): Promise<void> {
-    this.unwatch();
     namespace.disconnectSockets(true);
     await this.sessions.settled();
+    this.unwatch();
   }
 
   private async farewell(timeoutMs: number): Promise<void> {

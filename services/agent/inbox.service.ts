@@ -64,10 +64,10 @@ export function inboxService(config: AgentConfig): ServiceSchema {
     },
     /** What waits for another try is given back to the server; what the chatbot is working on is awaited. */
     async stopped(this: InboxService) {
-      this.unwatch?.();
       this.stopping.abort();
       const answered = Promise.allSettled(this.context.underWay.values());
       await Promise.race([answered, delay(STOP_GRACE_MS, undefined, { ref: false })]);
+      this.unwatch?.();
       await this.context.seen.stop();
     },
   });
