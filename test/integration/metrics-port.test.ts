@@ -99,12 +99,13 @@ describe('METRICS_PORT', () => {
     ['a server', () => startServerNode(amqp, centOps.url, { env: METRICS_PORT })],
     ['an agent', () => startAgent(tax, gateway.url, 'http://127.0.0.1:1/messages', { env: METRICS_PORT })],
   ])('answers with the metrics of %s until its last service has stopped', async (_what, start) => {
-    const { broker, url, metricsUrl, stop } = await start();
+    const node = await start();
+    const { broker, url, metricsUrl } = node;
     let letGo: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (letGo = resolve));
     const holding = jest.fn(() => held);
     broker.createService({ name: 'last', stopped: holding });
-    const stopped = stop();
+    const stopped = node.stop();
     await eventually(() => holding.mock.calls.length > 0);
     await eventually(() =>
       fetch(url).then(
