@@ -107,7 +107,9 @@ const collector = (role: string) =>
       metrics.set('dmr_build_info', 1, { version: ownVersion(), role });
       if (!inMesh(broker)) return;
       const use = { use: 'transporter' };
-      metrics.collect(() => metrics.set('dmr_broker_connection_open', meshConnected(broker) ? 1 : 0, use));
+      metrics.collect('of the transporter', () =>
+        metrics.set('dmr_broker_connection_open', meshConnected(broker) ? 1 : 0, use),
+      );
     },
     stopped(this: MetricsService) {
       metricsOf(this.broker).detach();

@@ -18,7 +18,7 @@ export function watchGateway(
   state: () => State,
   metrics: Metrics,
 ): () => void {
-  return metrics.collect(() => {
+  return metrics.collect('of the gateway', () => {
     const agents = sessions.all().map(({ agentId }) => agentId);
     const each = (value: (agentId: string) => number) =>
       agents.map((agent): readonly [Labels, number] => [{ agent }, value(agent)]);

@@ -60,7 +60,7 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, tracing, log };
       seen.start();
       metrics.set('dmr_chatbot_available', 1);
-      this.unwatch = metrics.collect(() => metrics.set('dmr_duplicate_window_entries', seen.size));
+      this.unwatch = metrics.collect('of the inbox', () => metrics.set('dmr_duplicate_window_entries', seen.size));
     },
     /** What waits for another try is given back to the server; what the chatbot is working on is awaited. */
     async stopped(this: InboxService) {
