@@ -91,7 +91,8 @@ export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
 function amqpUrls(config: AmqpConfig): string[] {
   const { user, password, vhost, heartbeatS } = config;
   const start = `${protocolOf(config)}://${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  const end = `${encodeURIComponent(vhost)}?heartbeat=${heartbeatS}`;
+  // Also how long the broker keeps our queues for a connection that only we know to be lost: two to three times as long.
+  const end = `${encodeURIComponent(vhost)}?heartbeat=${Math.min(heartbeatS, MESH_HEARTBEAT_S)}`;
   return rotated(config.hosts).map(({ host, port }) => {
     const address = host.includes(':') ? `[${host}]` : host; // IPv6
     return `${start}@${address}:${port}/${end}`;

@@ -5,6 +5,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
+  /** Far ends by their near ends. */
+  private readonly lines = new Map<Socket, Socket>();
   private frozen = false;
 
   constructor(
@@ -39,6 +41,17 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.unpipe().resume();
   }
 
+  /** Ends every connection at the near end alone: the far end hears nothing any more, and does not know why. */
+  endNear(): void {
+    for (const [near, far] of this.lines) {
+      near.unpipe();
+      far.unpipe().resume();
+      near.removeAllListeners('close').destroy();
+      this.sockets.delete(near);
+    }
+    this.lines.clear();
+  }
+
   private join(near: Socket): void {
     if (this.frozen) {
       this.sockets.add(near.resume());
@@ -46,6 +59,8 @@ export class TcpProxy {
       return;
     }
     const far = connect(this.target.port, this.target.host);
+    this.lines.set(near, far);
+    near.on('close', () => this.lines.delete(near));
     for (const [from, to] of [
       [near, far],
       [far, near],
