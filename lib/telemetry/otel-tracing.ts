@@ -46,11 +46,12 @@ export class OtelTracing implements Tracing {
   private hasFailed = false;
 
   constructor(
-    { url, headers, timeoutMs, intervalMs, ratio, serviceName }: TracingConfig,
+    config: TracingConfig,
     nodeID: string,
     private readonly log: Log,
   ) {
-    const exporter = reportingExporter(new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs }), log);
+    const { timeoutMs, intervalMs, ratio, serviceName } = config;
+    const exporter = reportingExporter(exporterFor(config), log);
     const batches = new BatchSpanProcessor({
       exporter,
       maxQueueSize: MOST_SPANS,
@@ -86,6 +87,19 @@ export class OtelTracing implements Tracing {
     const flushed = this.provider.shutdown().catch(() => undefined); // told by the exporter
     await Promise.race([flushed, delay(STOP_LIMIT_MS, undefined, { ref: false })]);
   }
+}
+
+type ExporterOptions = NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>;
+
+/** Everything is given, also what is nothing: the exporter would look for it in variables that nobody checks. */
+function exporterFor({ url, headers, compression, tls, timeoutMs }: TracingConfig): OTLPTraceExporter {
+  return new OTLPTraceExporter({
+    url,
+    headers,
+    compression: compression as ExporterOptions['compression'],
+    httpAgentOptions: { keepAlive: true, ...tls },
+    timeoutMillis: timeoutMs,
+  });
 }
 
 class RecordedSpan implements Span {

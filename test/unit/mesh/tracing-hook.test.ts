@@ -1,12 +1,15 @@
 import { ServiceBroker, type LoggerInstance } from 'moleculer';
+import type { TracingConfig } from '../../../lib/config/types';
 import { tracingHook, tracingOf } from '../../../lib/mesh/tracing-hook';
 import { RecordingLog } from '../fakes';
 
 it('a node whose exporter cannot begin runs all the same, says so, and shows nothing of the collector', async () => {
   const log = new RecordingLog();
-  const config = {
+  const config: TracingConfig = {
     url: 'no address?token=secret',
     headers: { authorization: 'secret' },
+    compression: 'none',
+    tls: { ca: undefined, cert: undefined, key: undefined },
     timeoutMs: 100,
     intervalMs: 100,
     ratio: 1,
