@@ -9,6 +9,7 @@ const socketMetrics: Definitions = {
   dmr_socket_disconnections_total: counter('Lost or closed sockets since the start of this node'),
   dmr_logins_refused_total: counter('Refused logins', 'reason'),
   dmr_agents_slowed_total: counter('Times a socket was not read because its agent had too much in flight'),
+  dmr_node_draining: gauge('1 while this node lets no agents in because it was drained or is about to stop, else 0'),
 };
 
 const messageMetrics: Definitions = {

@@ -103,6 +103,7 @@ const agents: Row = {
   title: 'Agents',
   panels: [
     lines('Connected', 'short', [{ expr: 'dmr_socket_connections_active', legend: '{{instance}}' }]),
+    lines('Let no agents in', 'short', [{ expr: 'dmr_node_draining', legend: '{{instance}}' }]),
     lines('Logins and losses', 'reqps', [
       { ...rateBy('dmr_socket_connections_total', []), legend: 'logins' },
       { ...rateBy('dmr_socket_disconnections_total', []), legend: 'losses' },

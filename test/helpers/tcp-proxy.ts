@@ -8,6 +8,8 @@ const OPENING_BYTES = 4096;
 export class TcpProxy {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
+  /** Far ends by their near ends. */
+  private readonly lines = new Map<Socket, Socket>();
   private frozen = false;
   /** What the near ends said first. */
   private readonly openings = new Map<Socket, Buffer>();
@@ -64,6 +66,17 @@ export class TcpProxy {
     near.on('data', hear).on('close', () => this.openings.delete(near));
   }
 
+  /** Ends every connection at the near end alone: the far end hears nothing any more, and does not know why. */
+  endNear(): void {
+    for (const [near, far] of this.lines) {
+      near.unpipe();
+      far.unpipe().resume();
+      near.removeAllListeners('close').destroy();
+      this.sockets.delete(near);
+    }
+    this.lines.clear();
+  }
+
   private join(near: Socket): void {
     if (this.frozen) {
       this.sockets.add(near.resume());
@@ -72,6 +85,8 @@ export class TcpProxy {
     }
     this.listen(near);
     const far = connect(this.target.port, this.target.host);
+    this.lines.set(near, far);
+    near.on('close', () => this.lines.delete(near));
     for (const [from, to] of [
       [near, far],
       [far, near],

@@ -28,6 +28,7 @@ dmr_socket_connections_total Counter
 dmr_socket_disconnections_total Counter
 dmr_logins_refused_total Counter reason
 dmr_agents_slowed_total Counter
+dmr_node_draining Gauge
 dmr_messages_accepted_total Counter agent
 dmr_messages_refused_total Counter reason
 dmr_messages_delivered_total Counter agent
