@@ -8,6 +8,7 @@ import { defineMixin } from '../lib/define-service';
 import { messageOf } from '../lib/errors';
 import { drainHttp } from '../lib/http/drain';
 import { operationsServer } from '../lib/http/operations-route';
+import { othersStopped } from '../lib/mesh/last-to-stop';
 import { inMesh, meshConnected } from '../lib/mesh/nodes';
 import type { Definitions } from '../lib/telemetry/definitions';
 import { Metrics } from '../lib/telemetry/metrics';
@@ -106,7 +107,9 @@ const collector = (role: string) =>
       metrics.set('dmr_build_info', 1, { version: ownVersion(), role });
       if (!inMesh(broker)) return;
       const use = { use: 'transporter' };
-      metrics.collect(() => metrics.set('dmr_broker_connection_open', meshConnected(broker) ? 1 : 0, use));
+      metrics.collect('of the transporter', () =>
+        metrics.set('dmr_broker_connection_open', meshConnected(broker) ? 1 : 0, use),
+      );
     },
     stopped(this: MetricsService) {
       metricsOf(this.broker).detach();
@@ -124,7 +127,9 @@ const ownServer = (port: number | undefined) =>
       const { port: own } = this.operations.address() as AddressInfo;
       this.logger.info(`metrics and health on port ${own}`);
     },
+    /** First of all that this service does to stop: what the others do to stop is what operators want to see. */
     async stopped(this: MetricsService) {
+      await othersStopped(this.broker);
       if (this.operations) await drainHttp(this.operations, DRAIN_MS);
     },
   });

@@ -9,7 +9,7 @@ const KEYS = ['current', 'previous', 'none'] as const;
  * is no list. Returns what ends that.
  */
 export function watchListedKey(keys: KeyRing, directory: AgentDirectory, agentId: string, metrics: Metrics) {
-  return metrics.collect(() => {
+  return metrics.collect('of the listed key', () => {
     const listed = directory.ready && keys.nameOf(directory.get(agentId)?.authenticationCertificate);
     for (const key of KEYS) metrics.set('dmr_agent_key_listed', key === listed ? 1 : 0, { key });
   });

@@ -14,7 +14,7 @@ export class SyncMetrics {
     for (const result of RESULTS) metrics.inc('dmr_centops_looks_total', { result }, 0);
     metrics.set('dmr_centops_whole', 0);
     metrics.set('dmr_centops_suspicious', 0);
-    this.unwatch = metrics.collect(() => {
+    this.unwatch = metrics.collect('of the looks at CentOps', () => {
       metrics.set('dmr_centops_sync_age_seconds', (performance.now() - this.wholeAt) / 1000);
     });
   }

@@ -8,6 +8,8 @@ import { queueBusy, withQueueLock } from './queue-lock';
 
 /** What one channel holds back, and what may be on its way here at the same time: with it, how much memory a scan takes. */
 const HELD_PER_CHANNEL = 250;
+/** So many are taken at first beyond what was asked for, then as many as there are: the rest may never have been given out. */
+const GO_ON_WITH = 16;
 /** A connection has 2,047 channels; the rest is for its other work. */
 const MAX_CHANNELS = 1200;
 const IDLE_MS = 500;
@@ -116,7 +118,10 @@ class Scan {
   }
 
   private async open(): Promise<HoldingChannel> {
-    const prefetch = Math.min(HELD_PER_CHANNEL, (this.looksOn() ? this.wanted : this.total) - this.passed);
+    const asked = this.looksOn()
+      ? this.wanted - this.passed
+      : Math.min(this.total - this.passed, Math.max(GO_ON_WITH, this.passed));
+    const prefetch = Math.min(HELD_PER_CHANNEL, asked);
     const channel = await HoldingChannel.open(this.connection, this.queue, Math.max(1, prefetch));
     this.channels.push(channel);
     return channel;

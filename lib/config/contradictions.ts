@@ -42,6 +42,17 @@ const SAME_PORT = {
   found: (v: Pick<RoleValues<'server'>, 'PORT' | 'METRICS_PORT'>) => v.METRICS_PORT === v.PORT && v.PORT !== 0,
 } as const;
 
+/** Wrong in every role that traces. */
+const COLLECTOR_KEY = {
+  variable: 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+  wants: 'the private key of OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, and both or neither',
+  found: ({
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: cert,
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: key,
+  }: Pick<RoleValues<'server'>, 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE' | 'OTEL_EXPORTER_OTLP_CLIENT_KEY'>) =>
+    cert === undefined || key === undefined ? cert !== key : !belongTogether(cert, key),
+} as const;
+
 const MESH: readonly Contradiction<'mesh'>[] = [
   UNVERIFIED,
   {
@@ -67,6 +78,7 @@ export const CONTRADICTIONS: Contradictions = {
   server: [
     ...MESH,
     SAME_PORT,
+    COLLECTOR_KEY,
     {
       variable: 'CENTOPS_CONFIGURATION_API_SECRET',
       wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
@@ -98,6 +110,7 @@ export const CONTRADICTIONS: Contradictions = {
   agent: [
     UNVERIFIED,
     SAME_PORT,
+    COLLECTOR_KEY,
     {
       variable: 'WEBSOCKET_RECONNECTION_DELAY',
       wants: 'at most WEBSOCKET_RECONNECTION_DELAY_MAX',

@@ -80,7 +80,7 @@ export const AMQP_VARIABLES = {
     rule: pemFile('a private key without a passphrase', isAnyPrivateKey),
   },
   RABBITMQ_DEFAULT_HEARTBEAT: {
-    doc: 'Interval of the heartbeat with RabbitMQ, s; a silent connection is given up after two to three of them.',
+    doc: 'Interval of the heartbeat with RabbitMQ, s; a silent connection is given up after two to three of them. The transporter takes 3 at the most.',
     rule: whole(1, 3600),
     default: '5',
   },

@@ -14,10 +14,13 @@ export function nodeConfig(values: Values<typeof NODE_VARIABLES>): NodeConfig {
 /** Where spans go; undefined where no collector is named. */
 export function tracingConfig(values: Values<ReturnType<typeof tracingVariables>>): TracingConfig | undefined {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = values;
+  const { OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: cert, OTEL_EXPORTER_OTLP_CLIENT_KEY: key } = values;
   if (endpoint === undefined) return undefined;
   return {
     url: tracesUrl(endpoint),
     headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+    compression: values.OTEL_EXPORTER_OTLP_COMPRESSION,
+    tls: { ca: values.OTEL_EXPORTER_OTLP_CERTIFICATE, cert, key },
     timeoutMs: values.OTEL_EXPORTER_OTLP_TIMEOUT,
     intervalMs: values.OTEL_BSP_SCHEDULE_DELAY,
     ratio: values.OTEL_TRACES_SAMPLER_ARG,

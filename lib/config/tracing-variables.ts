@@ -1,4 +1,6 @@
-import { keyValues, milliseconds, ratio, requestUrl, text } from './rules';
+import { pemFile } from './file-rules';
+import { isAnyPrivateKey, isCertificate } from './formats';
+import { keyValues, milliseconds, oneOf, ratio, requestUrl, text } from './rules';
 import type { Variables } from './variable';
 
 /** Read by servers and agents; the names are OpenTelemetry's own. */
@@ -13,6 +15,23 @@ export const tracingVariables = (serviceName: string) =>
       doc: 'Headers for the collector, such as its credentials: `name=value`, separated by commas, values percent-encoded.',
       rule: keyValues(),
       secret: true,
+    },
+    OTEL_EXPORTER_OTLP_COMPRESSION: {
+      doc: 'Whether batches of spans are compressed.',
+      rule: oneOf('none', 'gzip'),
+      default: 'none',
+    },
+    OTEL_EXPORTER_OTLP_CERTIFICATE: {
+      doc: 'Certificate of the authority that the collector is trusted by, in place of those that Node.js knows.',
+      rule: pemFile('a certificate', isCertificate),
+    },
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: {
+      doc: 'Certificate by which this node proves to the collector who it is.',
+      rule: pemFile('a certificate', isCertificate),
+    },
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: {
+      doc: 'Private key of that certificate.',
+      rule: pemFile('a private key without a passphrase', isAnyPrivateKey),
     },
     OTEL_EXPORTER_OTLP_TIMEOUT: {
       doc: 'How long one batch of spans is tried, ms; what the collector has not taken by then is dropped.',

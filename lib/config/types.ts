@@ -18,6 +18,9 @@ export interface TracingConfig {
   /** Of the collector, its path included. */
   url: string;
   headers: Record<string, string>;
+  compression: 'none' | 'gzip';
+  /** PEM; where there is none, the authorities that Node.js knows, and no certificate of our own. */
+  tls: { ca: string | undefined; cert: string | undefined; key: string | undefined };
   /** How long one batch is tried, ms. */
   timeoutMs: number;
   /** Pause between two batches, ms. */

@@ -2,7 +2,7 @@ import type { Message } from 'amqplib';
 import { idOf, isIsoTimestamp } from '../protocol/envelope';
 import { ERROR_TYPES } from '../protocol/events';
 import { traceIdOf } from '../telemetry/trace-context';
-import { deadAtOf, reasonOf, replayedCount, triesOf } from './headers';
+import { deadAtOf, reasonOf, replayedAtOf, replayedCount, triesOf } from './headers';
 
 /** What may be shown of a dead letter: never a word of its content. */
 export interface DeadLetter {
@@ -76,7 +76,12 @@ export function timeOfLetter(message: Message): number | undefined {
   return deadAtOf(message) ?? receivedAtOf(message);
 }
 
-export function receivedAtOf(message: Pick<Message, 'content'>): number | undefined {
+/** Since when it has been in its agent's queue, ms since the epoch: replayed or else accepted. */
+export function waitingSinceOf(message: Pick<Message, 'content' | 'properties'>): number | undefined {
+  return replayedAtOf(message) ?? receivedAtOf(message);
+}
+
+function receivedAtOf(message: Pick<Message, 'content'>): number | undefined {
   const text = time(bodyOf(message)['receivedAt']);
   return text === null ? undefined : Date.parse(text);
 }

@@ -8,7 +8,7 @@ import type { NodeRouter } from '../router/node-router';
 import type { Placed } from '../router/routes';
 import { Seldom } from '../seldom';
 import { HeadTimes } from './head-times';
-import { receivedAtOf, timeOfLetter } from './letter';
+import { timeOfLetter, waitingSinceOf } from './letter';
 
 /** One queue of the mesh. */
 export interface QueueRow {
@@ -135,7 +135,7 @@ export class QueueWatch {
   private async look({ queue, kind }: QueueRow): Promise<void> {
     try {
       const head = await this.router.deadLetters.head(queue);
-      const since = head && (kind === 'agent' ? receivedAtOf(head) : timeOfLetter(head));
+      const since = head && (kind === 'agent' ? waitingSinceOf(head) : timeOfLetter(head));
       this.heads.looked(queue, head && { returned: head.fields.redelivered, since });
     } catch {
       // Somebody goes through it, or it is gone: the next round looks again.

@@ -9,6 +9,7 @@ import type { NodeRouter } from '../router/node-router';
 import type { SessionInfo } from '../router/routes';
 import { Seldom } from '../seldom';
 import { secondsSince, type Labels, type Metrics } from '../telemetry/metrics';
+import { Turns } from '../turns';
 import { AgentSession } from './agent-session';
 import { AgentSessions } from './agent-sessions';
 import { Door } from './door';
@@ -34,6 +35,7 @@ export interface Drained {
   stayed: number;
 }
 
+const DRAIN = 'drain';
 const REPEAT_WARNING_MS = 60_000;
 /** For the sockets and consumers that are closed at the deadline, ms. */
 const CLOSING_MS = 2000;
@@ -46,6 +48,8 @@ export class AgentGateway {
   private readonly overflows = new Seldom(REPEAT_WARNING_MS);
   private readonly intake: Intake;
   private left: Promise<void> | undefined;
+  /** Drains and their undoing: each finds the node as the one before has left it. */
+  private readonly drains = new Turns();
   private readonly unwatch: () => void;
   private readonly received: Labels;
   /** Labels of each event that goes down. */
@@ -71,7 +75,8 @@ export class AgentGateway {
     this.intake = new Intake(config.limits.nodeInFlight);
     this.door = new Door(config, router, metrics, log);
     this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
-    this.unwatch = watchGateway(this.sessions, router.consumers, () => this.intake.inFlight, metrics);
+    const state = () => ({ accepting: this.intake.inFlight, isLeaving: this.isLeaving });
+    this.unwatch = watchGateway(this.sessions, router.consumers, state, metrics);
   }
 
   get size(): number {
@@ -148,12 +153,27 @@ export class AgentGateway {
   /**
    * The same for a node that goes on running, when an operator asks for it. `othersOpen` says whether any other gateway
    * lets agents in; it is asked while this one does so no more, so that two that are drained at the same time do not both
-   * rely on each other. Throws FinalError LAST_GATEWAY.
+   * rely on each other. A second drain begins when the first is through. Throws FinalError LAST_GATEWAY.
    */
-  async drain(othersOpen: () => Promise<boolean>): Promise<Drained> {
+  drain(othersOpen: () => Promise<boolean>): Promise<Drained> {
+    return this.drains.run(DRAIN, () => this.drainInTurn(othersOpen));
+  }
+
+  /** Lets agents in again after `drain`. Throws FinalError NODE_STOPPING on a node that was asked to stop. */
+  comeBack(): Promise<void> {
+    return this.drains.run(DRAIN, async () => {
+      await this.left; // the node's own leaving, if it is stopping
+      if (this.stopping) throw new FinalError('NODE_STOPPING', 'This node is stopping; start it again');
+      this.left = undefined;
+      this.door.closed = false;
+      this.log.info('agents are let in again', { event: 'drain-undone' });
+    });
+  }
+
+  private async drainInTurn(othersOpen: () => Promise<boolean>): Promise<Drained> {
     this.door.closed = true;
     if (!this.left && !(await othersOpen())) {
-      this.door.closed = this.stopping || this.left !== undefined;
+      this.door.closed = this.stopping;
       throw new FinalError(
         'LAST_GATEWAY',
         'No other gateway of the mesh takes agents: they would have nowhere to go; drain it with force all the same',
@@ -163,15 +183,6 @@ export class AgentGateway {
     await this.sendAway();
     if (this.size > 0) this.left = undefined; // the next drain tries again
     return { agents, stayed: this.size };
-  }
-
-  /** Lets agents in again after `drain`. Throws FinalError NODE_STOPPING on a node that was asked to stop. */
-  async comeBack(): Promise<void> {
-    await this.left;
-    if (this.stopping) throw new FinalError('NODE_STOPPING', 'This node is stopping; start it again');
-    this.left = undefined;
-    this.door.closed = false;
-    this.log.info('agents are let in again', { event: 'drain-undone' });
   }
 
   private sendAway(): Promise<void> {
@@ -184,9 +195,9 @@ export class AgentGateway {
 
   /** Drops every socket and resolves when what was in flight is handed back. */
   async close(namespace: Namespace): Promise<void> {
-    this.unwatch();
     namespace.disconnectSockets(true);
     await this.sessions.settled();
+    this.unwatch();
   }
 
   private async farewell(timeoutMs: number): Promise<void> {

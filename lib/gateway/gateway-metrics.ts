@@ -4,19 +4,28 @@ import type { AgentSessions } from './agent-sessions';
 
 const UP = { direction: 'up' };
 
+/** What the gauges say beside the sessions. */
+interface State {
+  /** Messages up that are not answered yet. */
+  accepting: number;
+  isLeaving: boolean;
+}
+
 /** Has the gauges of a gateway set each time the metrics are read; returns what ends that. */
 export function watchGateway(
   sessions: AgentSessions,
   consumers: AgentConsumers,
-  accepting: () => number,
+  state: () => State,
   metrics: Metrics,
 ): () => void {
-  return metrics.collect(() => {
+  return metrics.collect('of the gateway', () => {
     const agents = sessions.all().map(({ agentId }) => agentId);
     const each = (value: (agentId: string) => number) =>
       agents.map((agent): readonly [Labels, number] => [{ agent }, value(agent)]);
     metrics.set('dmr_socket_connections_active', agents.length);
-    metrics.set('dmr_messages_in_flight', accepting(), UP);
+    const { accepting, isLeaving } = state();
+    metrics.set('dmr_messages_in_flight', accepting, UP);
+    metrics.set('dmr_node_draining', isLeaving ? 1 : 0);
     metrics.replace(
       'dmr_agent_connected',
       each(() => 1),

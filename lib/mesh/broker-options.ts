@@ -6,6 +6,7 @@ import type { AmqpConfig, NodeConfig, TracingConfig } from '../config/types';
 import { loggerOptions } from '../telemetry/log-output';
 import { beforeStopHook } from './before-stop';
 import { heartbeatGuard } from './heartbeat-guard';
+import { lastToStopHook } from './last-to-stop';
 import { tracingHook } from './tracing-hook';
 import { transporterGuard } from './transporter-guard';
 
@@ -72,13 +73,13 @@ export function meshBrokerOptions(role: string, config: NodeConfig & Traced & { 
       // A call that timed out may have had its effect; only those that never left are repeated.
       check: (error: Error) => NEVER_LEFT.has(error.name),
     },
-    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook, tracingHook(config.tracing)],
+    middlewares: [transporterGuard, heartbeatGuard, beforeStopHook, lastToStopHook, tracingHook(config.tracing)],
   };
 }
 
 /** An agent: another trust domain, joined to the centre by its uplink alone. */
 export function agentBrokerOptions(config: NodeConfig & Traced): BrokerOptions {
-  return { ...common('agent', config), middlewares: [beforeStopHook, tracingHook(config.tracing)] };
+  return { ...common('agent', config), middlewares: [beforeStopHook, lastToStopHook, tracingHook(config.tracing)] };
 }
 
 /** A stand-in for something out of scope. */
@@ -90,7 +91,8 @@ export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
 function amqpUrls(config: AmqpConfig): string[] {
   const { user, password, vhost, heartbeatS } = config;
   const start = `${protocolOf(config)}://${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  const end = `${encodeURIComponent(vhost)}?heartbeat=${heartbeatS}`;
+  // Also how long the broker keeps our queues for a connection that only we know to be lost: two to three times as long.
+  const end = `${encodeURIComponent(vhost)}?heartbeat=${Math.min(heartbeatS, MESH_HEARTBEAT_S)}`;
   return rotated(config.hosts).map(({ host, port }) => {
     const address = host.includes(':') ? `[${host}]` : host; // IPv6
     return `${start}@${address}:${port}/${end}`;

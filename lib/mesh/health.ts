@@ -1,4 +1,5 @@
 import type { ServiceBroker } from 'moleculer';
+import { isStopping } from './last-to-stop';
 import { inMesh, meshConnected } from './nodes';
 
 /** One part of a node that must work, with what is known about it. */
@@ -24,5 +25,7 @@ export function addHealth(broker: ServiceBroker, source: Source): () => void {
 export async function healthOf(broker: ServiceBroker): Promise<HealthParts> {
   const parts: HealthParts = {};
   for (const source of perBroker.get(broker) ?? []) Object.assign(parts, await source());
+  // Services that have stopped speak for their parts no more: what is left would sound well.
+  if (isStopping(broker)) parts['leaving'] = { ok: false };
   return inMesh(broker) ? { ...parts, mesh: { ok: meshConnected(broker) } } : parts;
 }

@@ -14,7 +14,15 @@ export function tracingOf(broker: ServiceBroker): Tracing {
 export function tracingHook(config: TracingConfig | undefined): Middleware {
   return {
     created(broker: ServiceBroker) {
-      if (config) perBroker.set(broker, new OtelTracing(config, broker.nodeID, broker.getLogger('tracing')));
+      if (!config) return;
+      const log = broker.getLogger('tracing');
+      try {
+        perBroker.set(broker, new OtelTracing(config, broker.nodeID, log));
+      } catch (error) {
+        // Its message is not shown: there may be what the collector's address or headers hold.
+        const kind = error instanceof Error ? error.name : typeof error;
+        log.warn(`nothing is traced, the exporter cannot begin (${kind}): check OTEL_EXPORTER_OTLP_*`);
+      }
     },
     async stopped(broker: ServiceBroker) {
       await tracingOf(broker).stop();

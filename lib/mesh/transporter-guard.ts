@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { Middleware, ServiceBroker } from 'moleculer';
+import { replyCode } from '../amqp/admin';
 import { letGo } from '../amqp/closing';
 
 interface Channel {
@@ -29,6 +30,9 @@ interface Guarded {
 
 /** How long a start waits for the mesh; connected nodes need about half a second. */
 const CONNECT_GRACE_MS = 3000;
+/** What RabbitMQ answers to who wants a queue that is exclusive to another connection. */
+const RESOURCE_LOCKED = 405;
+const LOCKED_PAUSE_MS = 500;
 /** How long the broker may take to let a node go. */
 const DISCONNECT_TIMEOUT_MS = 3000;
 
@@ -51,7 +55,8 @@ function watchPrefetch(tx: Transporter): void {
 
 /**
  * It tries the next host 5 s after the one before, so a cluster that lost a node would cost as much again. Here one attempt
- * is a round of all hosts. A connection that got no channel is closed: it would stay open beside the next.
+ * is a round of all hosts, and the next round follows soon while the broker holds our queues for a connection whose loss it
+ * has not noticed yet. A connection that got no channel is closed: it would stay open beside the next.
  */
 function tryEveryHost({ tx, opts }: Transit): void {
   const connect = tx.connect.bind(tx);
@@ -65,6 +70,11 @@ function tryEveryHost({ tx, opts }: Transit): void {
         return;
       } catch (error) {
         tx.connection?.close().catch(() => undefined); // lost already, as a rule
+        const isLocked = replyCode(error) === RESOURCE_LOCKED;
+        if (isLocked && tries >= hosts) {
+          await delay(LOCKED_PAUSE_MS, undefined, { ref: false });
+          tries = 0;
+        }
         if (tries >= hosts || opts.disableReconnect) throw error;
       }
     }
@@ -81,7 +91,7 @@ function leaveInTime(tx: Transporter): void {
   };
 }
 
-/** Mends six faults of Moleculer's AMQP transporter. */
+/** Mends seven faults of Moleculer's AMQP transporter. */
 export const transporterGuard: Middleware = {
   /**
    * It reconnects after the loss of its connection but never after the loss of its channel alone: the node stays deaf

@@ -5,7 +5,7 @@ import type { Settlement } from '../amqp/consumer';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
-import { deadLetterHeaders, returnsOf } from '../dlq/headers';
+import { deadLetterHeaders, replayedCount, returnsOf } from '../dlq/headers';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { idOf, type StoredEnvelope } from '../protocol/envelope';
@@ -59,8 +59,13 @@ export async function deliver(
   const stored = parse(message);
   const span = spanOf(context, stored, returnsOf(message));
   const envelope = stored && inTrace(stored, span.context);
+  const isReplayed = replayedCount(message) > 0;
   const outcome: Outcome = envelope
-    ? await context.suspects.pass(returnsOf(message), () => handOver(context, envelope, span, signal), signal)
+    ? await context.suspects.pass(
+        returnsOf(message),
+        () => handOver(context, envelope, isReplayed, span, signal),
+        signal,
+      )
     : { kind: 'dead', reason: 'UNPARSEABLE', tries: 0 };
   const settlement = outcome.kind === 'released' ? 'keep' : await putAway(context, message, envelope, outcome, signal);
   span.end({ 'dmr.outcome': settlement === 'keep' ? 'released' : outcome.kind }, failureOf(outcome));
@@ -95,6 +100,7 @@ function parse(message: ConsumeMessage): StoredEnvelope | undefined {
 async function handOver(
   context: DeliverContext,
   envelope: StoredEnvelope,
+  isReplayed: boolean,
   span: Span,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -118,7 +124,7 @@ async function handOver(
     const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);
     const verdict = await answerWithin(answers, wait, pause, signal);
     span.event(verdict.kind, { try: attempt, ...(verdict.kind === 'retry' && { reason: verdict.reason }) });
-    if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt);
+    if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt, isReplayed);
     if (verdict.kind === 'final') return { kind: 'dead', reason: 'CHATBOT_REFUSED', tries: attempt };
     if (verdict.kind !== 'retry') return verdict;
     reason = verdict.reason;

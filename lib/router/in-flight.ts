@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { idOfMessage, receivedAtOf } from '../dlq/letter';
+import { idOfMessage, waitingSinceOf } from '../dlq/letter';
 
 /** The messages that this node has taken from the agents' queues and that nobody has answered yet. */
 export class InFlight {
@@ -26,9 +26,9 @@ export class InFlight {
     return undefined;
   }
 
-  /** When the server accepted the message that was taken first, ms since the epoch. */
+  /** Since when the message that was taken first has been in the queue, ms since the epoch. */
   oldestOf(agentId: string): number | undefined {
     const [first] = this.byAgent.get(agentId) ?? [];
-    return first && receivedAtOf(first);
+    return first && waitingSinceOf(first);
   }
 }

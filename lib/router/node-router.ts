@@ -18,9 +18,9 @@ import type { RoutingEvents } from '../telemetry/routing-events';
 import { Trail } from '../telemetry/trail';
 import { TrailedEvents } from '../telemetry/trailed-events';
 import { noTracing, type Tracing } from '../telemetry/tracing';
-import { mapParallel } from '../parallel';
 import { accept } from './accept';
 import { AgentConsumers } from './agent-consumers';
+import { declareEach } from './declare-each';
 import { deliver, type SendDown } from './deliver';
 import { FailureLimit } from './failure-limit';
 import { InFlight } from './in-flight';
@@ -34,7 +34,6 @@ import { Suspects } from './suspects';
  */
 const BEFORE_DECLARING_MS = 500;
 const START_TIMEOUT_MS = 10_000;
-const DECLARE_PARALLEL = 8;
 const CONFIRM_LATENCY = 'dmr_confirm_latency_seconds';
 
 /** Ready messages of an agent's two queues; undefined for a queue that does not exist. */
@@ -143,9 +142,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     );
   }
 
-  /** Declares the queues of several agents. */
-  async declareMany(agentIds: string[]): Promise<void> {
-    await mapParallel(agentIds, DECLARE_PARALLEL, (id) => this.declare(id));
+  /** Declares the queues of several agents and validation-failures, see `declareEach` for what it throws. */
+  declareMany(agentIds: string[]): Promise<void> {
+    const { ttl } = this.config;
+    const groups = [[validationFailuresQueue(ttl)], ...agentIds.map((id) => agentQueues(id, ttl))];
+    return declareEach(groups, (queue) => this.declareOne(queue));
   }
 
   /** Declares both queues of an agent and validation-failures; throws RetryableError BROKER_UNAVAILABLE. */
@@ -223,7 +224,6 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
 
   private async declareAll(): Promise<void> {
     try {
-      await this.declareOne(validationFailuresQueue(this.config.ttl));
       await this.declareMany(this.directory.list().map(({ id }) => id));
     } catch (error) {
       this.log.warn(`queues are declared again at the next connection: ${messageOf(error)}`);

@@ -10,7 +10,7 @@ const LONGEST_NAME = 100;
 /** Has the gauges of a router set each time the metrics are read; returns what ends that. */
 export function watchRouter(router: NodeRouter, metrics: Metrics): () => void {
   const expiries = new CertificateExpiries();
-  return metrics.collect(() => {
+  return metrics.collect('of the router', () => {
     showConnections(router, metrics);
     const agents = router.directory.list();
     metrics.set('dmr_messages_in_flight', router.consumers.totalInFlight, DOWN);

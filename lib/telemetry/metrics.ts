@@ -25,7 +25,8 @@ export class Metrics {
   private pending: Parameters<Update>[] = [];
   /** Listed agents, each with the one object that its updates share. */
   private agents = new Map<string, Labels>();
-  private readonly collectors = new Set<() => void>();
+  /** Each with what is said of it when it fails. */
+  private readonly collectors = new Map<() => void, string>();
   private readonly failures = new Set<string>();
 
   attach(update: Update, series?: Series): void {
@@ -67,16 +68,16 @@ export class Metrics {
 
   /**
    * Has gauges set each time the metrics are read: what is true of one moment only need not be kept up to date all the
-   * time. Returns what takes the collector out again.
+   * time. `what` names them in the log should they fail. Returns what takes the collector out again.
    */
-  collect(collector: () => void): () => void {
-    this.collectors.add(collector);
+  collect(what: string, collector: () => void): () => void {
+    this.collectors.set(collector, what);
     return () => void this.collectors.delete(collector);
   }
 
   /** To be called as the metrics are read. */
   read(): void {
-    for (const collector of this.collectors) this.guarded('of the present', collector);
+    for (const [collector, what] of this.collectors) this.guarded(what, collector);
   }
 
   /** Who may stand in the label `agent` from now on; the series of everybody else go. */

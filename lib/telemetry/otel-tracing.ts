@@ -18,10 +18,11 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { TracingConfig } from '../config/types';
+import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { reportingExporter } from './reporting-exporter';
 import type { TraceContext } from './trace-context';
-import type { Attributes, MadeAttributes, Span, SpanKind, Tracing } from './tracing';
+import { noTracing, type Attributes, type MadeAttributes, type Span, type SpanKind, type Tracing } from './tracing';
 
 /** Spans beyond it are dropped: a collector that is away must cost neither memory nor messages. */
 const MOST_SPANS = 4096;
@@ -42,9 +43,15 @@ const KINDS: Record<SpanKind, OtelKind> = {
 export class OtelTracing implements Tracing {
   private readonly provider: TracerProvider;
   private readonly tracer: Tracer;
+  private hasFailed = false;
 
-  constructor({ url, headers, timeoutMs, intervalMs, ratio, serviceName }: TracingConfig, nodeID: string, log: Log) {
-    const exporter = reportingExporter(new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs }), log);
+  constructor(
+    config: TracingConfig,
+    nodeID: string,
+    private readonly log: Log,
+  ) {
+    const { timeoutMs, intervalMs, ratio, serviceName } = config;
+    const exporter = reportingExporter(exporterFor(config), log);
     const batches = new BatchSpanProcessor({
       exporter,
       maxQueueSize: MOST_SPANS,
@@ -61,15 +68,39 @@ export class OtelTracing implements Tracing {
   }
 
   start(name: string, kind: SpanKind, parent: TraceContext | undefined, attributes?: MadeAttributes): Span {
-    const options = { kind: KINDS[kind], attributes: made(attributes) };
-    const span = this.tracer.startSpan(name, options, contextOf(parent));
-    return new RecordedSpan(span, parent?.tracestate);
+    try {
+      const options = { kind: KINDS[kind], attributes: made(attributes) };
+      const span = this.tracer.startSpan(name, options, contextOf(parent));
+      return new RecordedSpan(span, parent?.tracestate);
+    } catch (error) {
+      this.warn(error);
+      return noTracing.start(name, kind, parent);
+    }
+  }
+
+  /** Once: what is wrong with one span is wrong with all of its kind. */
+  private warn(error: unknown): void {
+    if (!this.hasFailed) this.log.warn(`a span could not begin, its trace goes on without it: ${messageOf(error)}`);
+    this.hasFailed = true;
   }
 
   async stop(): Promise<void> {
     const flushed = this.provider.shutdown().catch(() => undefined); // told by the exporter
     await Promise.race([flushed, delay(STOP_LIMIT_MS, undefined, { ref: false })]);
   }
+}
+
+type ExporterOptions = NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>;
+
+/** Everything is given, also what is nothing: the exporter would look for it in variables that nobody checks. */
+function exporterFor({ url, headers, compression, tls, timeoutMs }: TracingConfig): OTLPTraceExporter {
+  return new OTLPTraceExporter({
+    url,
+    headers,
+    compression: compression as ExporterOptions['compression'],
+    httpAgentOptions: { keepAlive: true, ...tls },
+    timeoutMillis: timeoutMs,
+  });
 }
 
 class RecordedSpan implements Span {

@@ -4,6 +4,8 @@ import type { Log } from '../log';
 
 /** ExportResultCode.SUCCESS of OpenTelemetry. */
 const SUCCESS = 0;
+/** ExportResultCode.FAILED. */
+const FAILED = 1;
 
 /** Tells once that the collector takes nothing, and once that it does again: its absence is nobody's error but its own. */
 export function reportingExporter(exporter: SpanExporter, log: Log): SpanExporter {
@@ -17,11 +19,17 @@ export function reportingExporter(exporter: SpanExporter, log: Log): SpanExporte
     isAway = failed;
   };
   return {
-    export: (spans, done) =>
-      exporter.export(spans, (result) => {
+    export: (spans, done) => {
+      const end = (result: { code: number; error?: Error }) => {
         note(result.code, result.error);
         done(result);
-      }),
+      };
+      try {
+        exporter.export(spans, end);
+      } catch (error) {
+        end({ code: FAILED, error: error instanceof Error ? error : new Error(messageOf(error)) });
+      }
+    },
     shutdown: () => exporter.shutdown(),
   };
 }

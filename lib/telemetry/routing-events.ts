@@ -75,9 +75,10 @@ export class RoutingEvents {
     this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt, ...(reason && { reason }) });
   }
 
-  delivered(message: MessageIds & { receivedAt?: unknown }, attempt: number): void {
+  /** A message that was replayed has no latency: how long it lay was for an operator to decide. */
+  delivered(message: MessageIds & { receivedAt?: unknown }, attempt: number, isReplayed = false): void {
     this.metrics.incFor(message.recipientId, 'dmr_messages_delivered_total');
-    const latencyMs = Date.now() - receivedMs(message);
+    const latencyMs = isReplayed ? NaN : Date.now() - receivedMs(message);
     // Another node's clock may be ahead; what was put into the queue by others may carry no time.
     if (Number.isFinite(latencyMs)) this.metrics.observe(LATENCY, Math.max(0, latencyMs / 1000));
     this.log.debug('message delivered', { event: 'delivered', ...ids(message), attempt });

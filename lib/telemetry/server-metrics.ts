@@ -9,6 +9,7 @@ const socketMetrics: Definitions = {
   dmr_socket_disconnections_total: counter('Lost or closed sockets since the start of this node'),
   dmr_logins_refused_total: counter('Refused logins', 'reason'),
   dmr_agents_slowed_total: counter('Times a socket was not read because its agent had too much in flight'),
+  dmr_node_draining: gauge('1 while this node lets no agents in because it was drained or is about to stop, else 0'),
 };
 
 const messageMetrics: Definitions = {
@@ -24,7 +25,7 @@ const messageMetrics: Definitions = {
   dmr_validation_failures_total: counter('Messages put into validation-failures', 'type'),
   dmr_validation_failures_dropped_total: counter('Refused messages not kept, beyond VALIDATION_FAILURES_RATE_LIMIT'),
   dmr_message_latency_seconds: histogram(
-    "From the acceptance of a message by a server to its recipient's ack",
+    "From the acceptance of a message by a server to its recipient's ack, replayed ones left out",
     LATENCY_SECONDS,
   ),
   dmr_confirm_latency_seconds: histogram('From a publication to its confirm by the broker', CONFIRM_SECONDS),
@@ -52,6 +53,8 @@ const queueMetrics: Definitions = {
     'Age of the oldest message in the dead-letter queue of an agent, 0 when empty',
     'agent',
   ),
+  dmr_dlq_departed_messages: gauge('Messages ready in the dead-letter queues of agents that left, in all'),
+  dmr_dlq_departed_oldest_seconds: gauge('Age of the oldest of them, 0 when there is none'),
   dmr_dlq_ttl_seconds: gauge('Lifetime of a message in a dead-letter queue'),
   dmr_dlq_replayed_total: counter('Dead letters put back into the queue of their agent', 'agent'),
   dmr_dlq_purged_total: counter('Dead letters deleted by an operator', 'agent'),

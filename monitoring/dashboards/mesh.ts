@@ -80,6 +80,16 @@ const queues: Row = {
       [...tenOf('dmr_dlq_oldest_seconds'), { expr: 'max(dmr_dlq_ttl_seconds)', legend: 'lifetime' }],
       { width: 6 },
     ),
+    lines('Dead letters of agents that left', 'short', [{ expr: 'max(dmr_dlq_departed_messages)' }], { width: 6 }),
+    lines(
+      'Oldest dead letter of agents that left',
+      's',
+      [
+        { expr: 'max(dmr_dlq_departed_oldest_seconds)', legend: 'oldest' },
+        { expr: 'max(dmr_dlq_ttl_seconds)', legend: 'lifetime' },
+      ],
+      { width: 6 },
+    ),
     lines('Dead letters replayed and purged', 'short', [
       { expr: 'sum(increase(dmr_dlq_replayed_total[$__rate_interval]))', legend: 'replayed' },
       { expr: 'sum(increase(dmr_dlq_purged_total[$__rate_interval]))', legend: 'purged' },
@@ -93,6 +103,7 @@ const agents: Row = {
   title: 'Agents',
   panels: [
     lines('Connected', 'short', [{ expr: 'dmr_socket_connections_active', legend: '{{instance}}' }]),
+    lines('Let no agents in', 'short', [{ expr: 'dmr_node_draining', legend: '{{instance}}' }]),
     lines('Logins and losses', 'reqps', [
       { ...rateBy('dmr_socket_connections_total', []), legend: 'logins' },
       { ...rateBy('dmr_socket_disconnections_total', []), legend: 'losses' },

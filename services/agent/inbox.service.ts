@@ -60,14 +60,14 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, tracing, log };
       seen.start();
       metrics.set('dmr_chatbot_available', 1);
-      this.unwatch = metrics.collect(() => metrics.set('dmr_duplicate_window_entries', seen.size));
+      this.unwatch = metrics.collect('of the inbox', () => metrics.set('dmr_duplicate_window_entries', seen.size));
     },
     /** What waits for another try is given back to the server; what the chatbot is working on is awaited. */
     async stopped(this: InboxService) {
-      this.unwatch?.();
       this.stopping.abort();
       const answered = Promise.allSettled(this.context.underWay.values());
       await Promise.race([answered, delay(STOP_GRACE_MS, undefined, { ref: false })]);
+      this.unwatch?.();
       await this.context.seen.stop();
     },
   });

@@ -82,7 +82,7 @@ export function outboxService(config: AgentConfig): ServiceSchema {
         sendLater: (message, digest, trace) => this.outbox.add(() => sealMessage(sealing, message, trace), digest),
       });
       this.outbox.start();
-      this.unwatch = metrics.collect(() => {
+      this.unwatch = metrics.collect('of the outbox', () => {
         metrics.set('dmr_outbox_oldest_seconds', this.outbox.oldestAgeMs / 1000);
       });
     },

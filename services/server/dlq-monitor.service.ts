@@ -145,7 +145,8 @@ export function dlqMonitorService(config: ServerConfig): ServiceSchema {
         const { ready } = directory;
         try {
           const rows = await this.round();
-          showQueues(metricsOf(this.broker), rows, (id) => directory.get(id) !== undefined, config.ttl);
+          const isListed = (id: string) => directory.get(id) !== undefined;
+          showQueues(metricsOf(this.broker), rows, isListed, config.ttl, this.queueWatch.unanswered);
           // One that somebody goes through right now shows less than it holds.
           await this.compare(
             deadLetterCounts(rows),

@@ -7,6 +7,7 @@ import { DeployedAgent } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
 import { chatMessage, startServerNode, type ServerNode } from '../helpers/mesh';
+import { Exposition } from '../helpers/prometheus-text';
 import { Queues } from '../helpers/queues';
 import { useVhost } from '../helpers/rabbitmq';
 
@@ -35,7 +36,7 @@ describe('an agent that left CentOps', () => {
   });
 
   async function start(retireAfterMs: number): Promise<ServerNode> {
-    const env = { CENTOPS_REMOVE_AFTER_MS: '0', RETIRE_AFTER: String(retireAfterMs) };
+    const env = { CENTOPS_REMOVE_AFTER_MS: '0', RETIRE_AFTER: String(retireAfterMs), DLQ_MONITOR_INTERVAL_MS: '200' };
     const node = await startServerNode(amqp, centOps.url, { env });
     nodes.push(node);
     await eventually(async () => (await queues.look(police.id)) !== undefined);
@@ -107,6 +108,11 @@ describe('an agent that left CentOps', () => {
     expect(await queues.look(dlqName(police.id))).toMatchObject({ ready: 1 });
     const counts = await node.broker.call<DeadLetterCount[], object>('dlq-monitor.counts', {});
     expect(counts).toContainEqual({ queue: dlqName(police.id), agentId: police.id, messages: 1 });
+    await eventually(async () => {
+      const shown = await Exposition.of(node);
+      expect(shown.value('dmr_dlq_departed_messages')).toBe(1);
+      expect(shown.value('dmr_dlq_departed_oldest_seconds')).toBeLessThan(600);
+    });
     await queues.drain(dlqName(police.id));
     await eventually(async () => (await queues.look(dlqName(police.id))) === undefined);
   });
@@ -131,13 +137,14 @@ describe('an agent that left CentOps', () => {
     const [first, second] = [await start(3_600_000), await start(3_600_000)];
     const stranger = makeIdentity('Stranger');
     await queues.declare(stranger.id, { 'x-queue-type': 'quorum' });
-    await put(stranger.id, 1);
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=value' };
+    await queues.putAll(stranger.id, [{ id: 'one', body: {}, headers: trace }]);
     expect(await retire(first, { agentId: stranger.id })).toEqual({ moved: 0, gone: false });
     await eventually(() => expect(routerOf(second).departed).toMatchObject([{ id: stranger.id }]));
     expect(await queues.look(stranger.id)).toMatchObject({ ready: 1 });
     expect(await retire(second, { agentId: stranger.id, now: true })).toEqual({ moved: 1, gone: false });
     const [dead] = await queues.waitFor(dlqName(stranger.id), 1);
-    expect(dead?.headers).toMatchObject({ 'x-dmr-reason': 'AGENT_REMOVED' });
+    expect(dead?.headers).toMatchObject({ 'x-dmr-reason': 'AGENT_REMOVED', ...trace });
     await expect(retire(second, { agentId: police.id, now: true })).rejects.toMatchObject({ code: 'AGENT_LISTED' });
   });
 

@@ -131,5 +131,19 @@ describe('the transporter of a node', () => {
     expect(Date.now() - start).toBeLessThan(5000);
   });
 
+  it('comes back soon after the broker has noticed that its old connection is gone, and with it its queues', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const line = new TcpProxy(port, amqp);
+    await line.open();
+    const fourth = await startNode('four', { ...amqp, hosts: [{ host: '127.0.0.1', port }] });
+    const lost = channelOf(fourth);
+    line.endNear();
+    await eventually(() => !meshConnected(fourth), { everyMs: 5 });
+    // It notices after 6 to 9 s and is asked twice a second.
+    await eventually(() => meshConnected(fourth) && channelOf(fourth) !== lost, { timeoutMs: BACK_WITHIN_MS + 2000 });
+    await fourth.stop();
+    await line.cut();
+  });
+
   const viaProxy = () => proxy.connections > 0;
 });

@@ -133,4 +133,23 @@ describe('the monitor of dead letters', () => {
     recipient.close();
     sender.close();
   });
+
+  it('counts how long a replayed message waits from its replay on, not from its acceptance', async () => {
+    const receivedAt = new Date(Date.now() - 3_600_000).toISOString();
+    for (const queue of [tax.id, dlqName(tax.id)]) await queues.drain(queue);
+    await queues.putAll(dlqName(tax.id), [{ id: 'old', body: { id: 'old', recipientId: tax.id, receivedAt } }]);
+    await node.broker.call('dlq-monitor.replay', { agentId: tax.id, all: true });
+    // A node that has not seen the queue empty has to look at its head.
+    await node.stop();
+    node = await startServerNode(amqp, centOps.url, { env: { DLQ_MONITOR_INTERVAL_MS: '50' } });
+    expect(await shown('dmr_queue_oldest_seconds')).toBeLessThan(600);
+    const recipient = await DeployedAgent.start({ url: node.url, identity: tax });
+    recipient.answerWith(NO_ANSWER);
+    await recipient.until(({ messages }) => messages.length > 0);
+    const rows = await node.broker.call<QueueRow[], object>('dlq-monitor.queues', {});
+    const inFlight = rows.find(({ queue }) => queue === tax.id);
+    expect(inFlight).toMatchObject({ messages: 0, inFlight: 1 });
+    expect(inFlight?.oldestSeconds).toBeLessThan(600);
+    recipient.close();
+  });
 });

@@ -9,6 +9,7 @@ import { useVhost } from '../helpers/rabbitmq';
 
 const { amqp, management } = useVhost();
 const police = makeIdentity('Police');
+const tax = makeIdentity('Tax Office');
 const METRICS_PORT = { METRICS_PORT: '0' };
 
 let centOps: CentOps;
@@ -22,7 +23,7 @@ const health = async (url: string) => {
 };
 
 beforeAll(async () => {
-  centOps = await startCentOps([police]);
+  centOps = await startCentOps([police, tax]);
   gateway = await startServerNode(amqp, centOps.url, {
     env: METRICS_PORT,
     only: ['gateway.io', 'metrics', 'config-sync'],
@@ -61,7 +62,7 @@ describe('METRICS_PORT', () => {
         status: 'ok',
         parts: {
           broker: { ok: true, publishing: true, consuming: true, administration: true },
-          agents: { ok: true, known: 1 },
+          agents: { ok: true, known: 2 },
           mesh: { ok: true },
         },
       },
@@ -92,6 +93,32 @@ describe('METRICS_PORT', () => {
       await watch;
     }
     for (const { metricsUrl } of [manager, gateway]) await untilHealthy(metricsUrl);
+  });
+
+  it.each([
+    ['a server', () => startServerNode(amqp, centOps.url, { env: METRICS_PORT })],
+    ['an agent', () => startAgent(tax, gateway.url, 'http://127.0.0.1:1/messages', { env: METRICS_PORT })],
+  ])('answers with the metrics of %s until its last service has stopped', async (_what, start) => {
+    const node = await start();
+    const { broker, url, metricsUrl } = node;
+    let letGo: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const holding = jest.fn(() => held);
+    broker.createService({ name: 'last', stopped: holding });
+    const stopped = node.stop();
+    await eventually(() => holding.mock.calls.length > 0);
+    await eventually(() =>
+      fetch(url).then(
+        () => false,
+        () => true,
+      ),
+    );
+    const shown = await Exposition.of({ url: metricsUrl });
+    expect(shown.value('process_cpu_seconds_total')).toBeGreaterThan(0);
+    expect(await health(metricsUrl)).toMatchObject({ status: 503, body: { parts: { leaving: { ok: false } } } });
+    letGo();
+    await stopped;
+    await expect(fetch(metricsUrl)).rejects.toThrow();
   });
 
   it('lets a node stop although scrapers keep their connections', async () => {

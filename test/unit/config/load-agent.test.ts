@@ -54,6 +54,7 @@ describe('the configuration of an agent', () => {
       MESSAGE_BINDING: 'require',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.test/otlp/?x=1',
       OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%20b',
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
       OTEL_EXPORTER_OTLP_TIMEOUT: '107',
       OTEL_BSP_SCHEDULE_DELAY: '108',
       OTEL_TRACES_SAMPLER_ARG: '0.5',
@@ -62,6 +63,8 @@ describe('the configuration of an agent', () => {
       tracing: {
         url: 'https://collector.test/otlp/v1/traces?x=1',
         headers: { 'api-key': 'a b' },
+        compression: 'gzip',
+        tls: { ca: undefined, cert: undefined, key: undefined },
         timeoutMs: 107,
         intervalMs: 108,
         ratio: 0.5,

@@ -124,6 +124,8 @@ describe('the configuration of a server', () => {
       tracing: {
         url: 'http://collector.test:4318/v1/traces',
         headers: {},
+        compression: 'none',
+        tls: { ca: undefined, cert: undefined, key: undefined },
         timeoutMs: 10_000,
         intervalMs: 5000,
         ratio: 1,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   loadAgentConfig,
@@ -72,5 +72,34 @@ describe('the certificate of a client', () => {
     for (const file of ['/nowhere/key.pem', certFile]) {
       expect(load({ [CERT]: certFile, [KEY]: file })).toThrow(`${KEY}: wants a file that can be read and holds a`);
     }
+  });
+});
+
+describe('the certificate of a client of the collector', () => {
+  const { client, server } = makeCertificateFiles(temporaryFolder());
+  const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.test' };
+  const CERT = 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE';
+  const KEY = 'OTEL_EXPORTER_OTLP_CLIENT_KEY';
+  const load = (changes: Env) => () => loadServerConfig(serverEnv({ ...ENDPOINT, ...changes }));
+
+  it('is read with its key, beside the authority of the collector', () => {
+    const { tracing } = load({
+      [CERT]: client.certFile,
+      [KEY]: client.keyFile,
+      OTEL_EXPORTER_OTLP_CERTIFICATE: server.certFile,
+    })();
+    expect(tracing?.tls).toEqual({
+      ca: readFileSync(server.certFile, 'utf8'),
+      cert: readFileSync(client.certFile, 'utf8'),
+      key: readFileSync(client.keyFile, 'utf8'),
+    });
+  });
+
+  it.each([
+    ['without its key', { [CERT]: client.certFile }],
+    ['not there, and its key is', { [KEY]: client.keyFile }],
+    ['there with the key of another', { [CERT]: client.certFile, [KEY]: server.keyFile }],
+  ])('is not %s', (_what, changes) => {
+    expect(load(changes)).toThrow(`${KEY}: wants the private key of ${CERT}, and both or neither`);
   });
 });

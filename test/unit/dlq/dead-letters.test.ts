@@ -57,6 +57,12 @@ describe('a look at the head of a queue', () => {
     expect(queue.lying.map(({ redelivered }) => redelivered)).toEqual([false, false]);
   });
 
+  it('takes all that had come back before, and hardly more', async () => {
+    for (let place = 0; place < 300; place++) queue.put(`${place}`, {}, {}, place < 5);
+    await letters.head(AGENT);
+    expect(queue.lying.filter(({ redelivered }) => redelivered)).toHaveLength(17);
+  });
+
   it('waits for nothing that a consumer took meanwhile', async () => {
     queue.put('a').put('b');
     queue.onReturn = () => {

@@ -20,9 +20,10 @@ function setUp() {
   };
   const listed = [{ id: TAX }, { id: POLICE }];
   const directory = { list: () => listed, get: (id: string) => listed.find((agent) => agent.id === id) };
-  const router = { directory, departed: [], look, isAsIs: () => false } as unknown as NodeRouter;
+  const departed: { id: string }[] = [];
+  const router = { directory, departed, look, isAsIs: () => false } as unknown as NodeRouter;
   const log = new RecordingLog();
-  return { queues, log, listed, watch: new QueueWatch(router, TTL, log) };
+  return { queues, log, listed, departed, watch: new QueueWatch(router, TTL, log) };
 }
 
 const silence = new RetryableError('TIMEOUT', 'RabbitMQ does not answer');
@@ -78,5 +79,60 @@ describe('a count of all queues', () => {
     showQueues(metrics, await watch.count(), () => true, TTL);
     expect(clear).not.toHaveBeenCalledWith('dmr_dlq_messages');
     expect(counted).toMatchObject({ 'dmr_dlq_messages tax': 1, 'dmr_validation_failures_messages ': 1 });
+  });
+});
+
+describe('the dead letters of agents that left', () => {
+  const GAUGES = ['dmr_dlq_departed_messages', 'dmr_dlq_departed_oldest_seconds'] as const;
+
+  /** Shows what a count found, and what the gauges say then; `ages` are those of DLQs. */
+  function setUpGauges() {
+    const { queues, watch, listed, departed } = setUp();
+    const { metrics, counted } = countingMetrics([TAX]);
+    metrics.attach((name, _method, labels, value) => void (counted[name + Object.keys(labels ?? {}).join()] = value), {
+      clear: (name) => void delete counted[name],
+      forget: () => undefined,
+      failed: (_name, error) => {
+        throw error;
+      },
+    });
+    const show = async (ages: Record<string, number> = {}) => {
+      const rows = await watch.count();
+      for (const row of rows) row.oldestSeconds = ages[row.queue] ?? null;
+      const isListed = (id: string) => listed.some((agent) => agent.id === id);
+      showQueues(metrics, rows, isListed, TTL, watch.unanswered);
+      return GAUGES.map((name) => counted[name]);
+    };
+    return { queues, listed, departed, counted, show };
+  }
+
+  it('are counted together, under no label, and leave with their queues', async () => {
+    const { queues, listed, departed, counted, show } = setUpGauges();
+    expect(await show()).toEqual([0, 0]);
+    departed.push(...listed.splice(0), { id: 'school' });
+    queues.set(dlqName(TAX), { ready: 3, consumers: 0 });
+    queues.set(dlqName('school'), { ready: 4, consumers: 0 });
+    expect(await show({ [dlqName(TAX)]: 50, [dlqName('school')]: 70 })).toEqual([8, 70]);
+    expect(Object.keys(counted).filter((name) => /departed.*agent/.test(name))).toEqual([]);
+    for (const queue of [...queues.keys()]) if (queue !== VALIDATION_FAILURES) queues.delete(queue);
+    expect(await show()).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['does not answer', silence],
+    ['somebody goes through', { ready: 0, consumers: 1 }],
+  ])('are as many as before while one of the queues %s', async (_what, look) => {
+    const { queues, listed, departed, show } = setUpGauges();
+    departed.push(...listed.splice(0));
+    expect((await show())[0]).toBe(2);
+    queues.set(dlqName(TAX), look);
+    expect((await show())[0]).toBe(2);
+  });
+
+  it('have no age on a node that does not look', async () => {
+    const { listed, departed, show } = setUpGauges();
+    departed.push(...listed.splice(0));
+    expect(await show({ [dlqName(TAX)]: 5 })).toEqual([2, 5]);
+    expect(await show()).toEqual([2, undefined]);
   });
 });

@@ -3,6 +3,7 @@ import { AGENT, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './d
 type Fixture = ReturnType<typeof setUp>;
 
 let counted: Fixture['counted'];
+let observed: Fixture['observed'];
 let publisher: Fixture['publisher'];
 let sendings: Fixture['sendings'];
 let settled: Fixture['settled'];
@@ -12,7 +13,7 @@ let start: Fixture['start'];
 beforeEach(() => {
   jest.useFakeTimers();
   jest.spyOn(Math, 'random').mockReturnValue(1); // the longest wait of each back-off
-  ({ counted, publisher, sendings, settled, context, start } = setUp());
+  ({ counted, observed, publisher, sendings, settled, context, start } = setUp());
 });
 
 afterEach(() => {
@@ -35,6 +36,14 @@ describe('an agent that takes the message', () => {
     expect(publisher.attempts).toEqual([]);
     expect(counted).toEqual({ [`dmr_messages_delivered_total{agent="${AGENT}"}`]: 1 });
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('has its latency counted, unless the message was replayed', async () => {
+    context.send = (_envelope, answer) => answer(OK);
+    await start(consumed(undefined, { 'x-dmr-replayed': 1 }));
+    expect(observed.dmr_message_latency_seconds).toBeUndefined();
+    await start();
+    expect(observed.dmr_message_latency_seconds).toHaveLength(1);
   });
 
   it('may answer within the very call', async () => {
@@ -104,6 +113,22 @@ describe('an agent that keeps silent', () => {
         headers: { 'x-dmr-reason': 'NO_ACK', 'x-dmr-tries': 3, 'x-dmr-dead-at': expect.any(String) as string },
       },
     ]);
+  });
+
+  it('finds in its DLQ the headers of the trace, and none of an earlier replay but their number', async () => {
+    context.delivery = { ...delivery, maxTries: 1 };
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=value' };
+    const replay = { 'x-dmr-replayed': 2, 'x-dmr-replayed-at': '2026-11-20T10:00:00.000Z', 'x-delivery-count': 1 };
+    const delivered = start(consumed(undefined, { ...trace, ...replay }));
+    await pass(2000);
+    await delivered;
+    expect(publisher.confirmed[0]?.headers).toEqual({
+      ...trace,
+      'x-dmr-reason': 'NO_ACK',
+      'x-dmr-tries': 1,
+      'x-dmr-dead-at': expect.any(String) as string,
+      'x-dmr-replayed': 2,
+    });
   });
 
   it('is tried once when one try is all there is, and not waited for after it', async () => {

@@ -43,8 +43,8 @@ interface Sending {
 }
 
 /** A message as its queue hands it out. */
-export function consumed(content: string | Buffer = JSON.stringify(envelope)): ConsumeMessage {
-  const properties = { messageId: envelope.id, headers: {} };
+export function consumed(content: string | Buffer = JSON.stringify(envelope), headers: object = {}): ConsumeMessage {
+  const properties = { messageId: envelope.id, headers };
   return { content: Buffer.from(content), fields: {}, properties } as unknown as ConsumeMessage;
 }
 

@@ -28,6 +28,7 @@ dmr_socket_connections_total Counter
 dmr_socket_disconnections_total Counter
 dmr_logins_refused_total Counter reason
 dmr_agents_slowed_total Counter
+dmr_node_draining Gauge
 dmr_messages_accepted_total Counter agent
 dmr_messages_refused_total Counter reason
 dmr_messages_delivered_total Counter agent
@@ -49,6 +50,8 @@ dmr_queue_oldest_seconds Gauge agent
 dmr_queue_ttl_seconds Gauge
 dmr_dlq_messages Gauge agent
 dmr_dlq_oldest_seconds Gauge agent
+dmr_dlq_departed_messages Gauge
+dmr_dlq_departed_oldest_seconds Gauge
 dmr_dlq_ttl_seconds Gauge
 dmr_dlq_replayed_total Counter agent
 dmr_dlq_purged_total Counter agent

@@ -109,7 +109,7 @@ describe('the gauges of the present', () => {
     const metrics = new Metrics();
     const update = jest.fn();
     metrics.attach(update);
-    const end = metrics.collect(() => metrics.set('a', 1));
+    const end = metrics.collect('of a', () => metrics.set('a', 1));
     expect(update).not.toHaveBeenCalled();
     metrics.read();
     metrics.read();
@@ -119,17 +119,23 @@ describe('the gauges of the present', () => {
     expect(update).toHaveBeenCalledTimes(2);
   });
 
-  it('are set by all collectors, although one throws', () => {
+  it('are set by all collectors, although some throw, and each of those is told of once', () => {
     const metrics = new Metrics();
     const [update, failed] = [jest.fn(), jest.fn()];
     metrics.attach(update, { clear: jest.fn(), forget: jest.fn(), failed });
-    metrics.collect(() => {
-      throw new Error('broken');
-    });
-    metrics.collect(() => metrics.set('a', 1));
+    for (const what of ['one', 'two']) {
+      metrics.collect(what, () => {
+        throw new Error(`${what} is broken`);
+      });
+    }
+    metrics.collect('of a', () => metrics.set('a', 1));
     metrics.read();
-    expect(update).toHaveBeenCalledTimes(1);
-    expect(failed).toHaveBeenCalledTimes(1);
+    metrics.read();
+    expect(update).toHaveBeenCalledTimes(2);
+    expect(failed.mock.calls).toEqual([
+      ['one', new Error('one is broken')],
+      ['two', new Error('two is broken')],
+    ]);
   });
 
   it('that are replaced lose what they said before', () => {

@@ -22,3 +22,15 @@ it('tells once that the collector takes nothing, and once that it does again', (
     ['warn', 'collector-away'],
   ]);
 });
+
+it('takes an exporter that throws for a collector that takes nothing', () => {
+  const log = new RecordingLog();
+  const broken = () => {
+    throw new Error('broken');
+  };
+  const exporter = reportingExporter({ export: broken, shutdown: () => Promise.resolve() }, log);
+  const done = jest.fn();
+  exporter.export([], done);
+  expect(done).toHaveBeenCalledWith({ code: FAILED, error: new Error('broken') });
+  expect(log.at('warn')).toHaveLength(1);
+});

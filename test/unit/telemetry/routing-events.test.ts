@@ -80,14 +80,18 @@ describe('RoutingEvents', () => {
     beforeEach(() => void jest.useFakeTimers({ now: NOW }));
     afterEach(() => void jest.useRealTimers());
 
-    const latencies = (receivedAt: unknown) => {
+    const latencies = (receivedAt: unknown, isReplayed?: boolean) => {
       const { metrics, observed } = countingMetrics(AGENTS);
-      new RoutingEvents(metrics, new RecordingLog()).delivered({ ...message, receivedAt }, 1);
+      new RoutingEvents(metrics, new RecordingLog()).delivered({ ...message, receivedAt }, 1, isReplayed);
       return observed.dmr_message_latency_seconds;
     };
 
     it('is counted in seconds from the time at which a server took the message', () => {
       expect(latencies('2026-11-20T10:00:03.000Z')).toEqual([2.5]);
+    });
+
+    it('is none for a message that was replayed', () => {
+      expect(latencies('2026-11-20T10:00:03.000Z', true)).toBeUndefined();
     });
 
     it('is never below 0, be the clock of the other node ahead', () => {
