@@ -11,14 +11,9 @@ export class Slices {
 
   /** Resolves to what `work` returns, rejects with what it throws; it runs at once when nothing is in its way. */
   async run<T>(work: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.waiting.push(() => {
-        try {
-          resolve(work());
-        } catch (error) {
-          reject(error);
-        }
-      });
+    return new Promise<T>((resolve) => {
+      // The inner promise rejects with what `work` throws.
+      this.waiting.push(() => resolve(new Promise<T>((done) => done(work()))));
       this.goOn();
     });
   }

@@ -4,7 +4,7 @@ import { compactDecrypt, CompactEncrypt, CompactSign, compactVerify } from 'jose
 import { importPublicKey } from '../../../lib/crypto/keys';
 import { DecryptionError, open, SignatureError } from '../../../lib/crypto/open';
 import { seal } from '../../../lib/crypto/seal';
-import { anyText, anyValue, runs } from '../../property/arbitraries';
+import { anyText, runs } from '../../property/arbitraries';
 import { type JweChange, jweWith, jwsWith, respelt, withBytes, withPart } from './hostile-seals';
 import { testAgents } from './vectors';
 
@@ -14,7 +14,6 @@ const { alpha, beta, gamma } = testAgents;
 const binding = { messageId: 'a3bb189e-8bf9-4c3a-9f1d-2e5f6a7b8c9d', senderId: alpha.id, recipientId: beta.id };
 const SECRET = 'Mari Maasikas';
 const claims = JSON.stringify({ data: SECRET });
-const jsonOf = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** jose, told which algorithms count: the other opinion on what opens. */
 async function joseOpens(sealed: string, senderKey = alpha.publicKey): Promise<unknown> {
@@ -43,7 +42,7 @@ const weOpen = (sealed: string, senderKey = alpha.publicKey) =>
 describe('jose and we', () => {
   const big = fc.constantFrom('', {}, 'õ'.repeat(100_000), { text: '\u{1f6b2}'.repeat(50_000) });
   const payload = fc.oneof(
-    { arbitrary: anyValue.filter((value) => JSON.stringify(value) !== undefined), weight: 20 },
+    { arbitrary: fc.jsonValue({ stringUnit: 'binary' }), weight: 20 },
     { arbitrary: anyText, weight: 10 },
     { arbitrary: big, weight: 1 },
   );
@@ -52,8 +51,8 @@ describe('jose and we', () => {
     await fc.assert(
       fc.asyncProperty(payload, async (data) => {
         const ours = await seal(data, binding, alpha.privateKey, beta.publicKey);
-        expect(await joseOpens(ours)).toEqual(jsonOf(data));
-        expect(await weOpen(await joseSeals(data))).toEqual(jsonOf(data));
+        const opened = [await joseOpens(ours), await weOpen(await joseSeals(data)), await weOpen(ours)];
+        return opened.every((value) => JSON.stringify(value) === JSON.stringify(data));
       }),
       { ...runs(150), examples: [[''], ['õ'.repeat(100_000)], [{}]] },
     );
