@@ -61,12 +61,10 @@ export function checkHeader(bytes: Buffer, wanted: Readonly<Record<string, strin
  */
 const REFUSED = ['crit', 'b64', 'zip'];
 
-/** An object in JSON (RFC 7515, 5.2, step 3); of names that come twice the last one counts, as section 4 lets it. */
+/** An object in JSON, a list being one without members; of names that come twice the last counts (RFC 7515, section 4). */
 function headerOf(bytes: Buffer): Record<string, unknown> {
   const header = parseJson(bytes, 'the header');
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new CompactError('the header is not an object');
-  }
+  if (typeof header !== 'object' || header === null) throw new CompactError('the header is not an object');
   return header as Record<string, unknown>;
 }
 

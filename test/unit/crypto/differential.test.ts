@@ -167,7 +167,7 @@ const CHANGES: [string, JweChange][] = [
   ['an initialization vector of 128 bits that fits', { iv: randomBytes(16) }],
   ['a content key of 128 bits that fits', { contentKey: randomBytes(16) }],
   ['a content key of 192 bits that fits', { contentKey: randomBytes(24) }],
-  ['a content key of 264 bits', { contentKey: randomBytes(33) }],
+  ['a content key of 264 bits, the first 256 of which fit', { contentKey: randomBytes(33) }],
   ['an empty content key', { contentKey: Buffer.alloc(0) }],
   ['a key wrapped by RSA1_5', { wrap: { padding: PKCS1 } }],
   ['a key wrapped by RSA-OAEP-256', { wrap: { padding: OAEP, oaepHash: 'sha256' } }],
@@ -192,6 +192,22 @@ describe('what is no seal', () => {
 
   it.each(otherSpellings(good, PARTS))('is refused by us, whatever jose says: %s', async (_what, sealed) => {
     await refusedByUs(sealed, DecryptionError);
+  });
+
+  it('does not tell a wrong key, padding or length from a wrong tag', async () => {
+    const wrong: [string, string][] = [
+      ['tag', withBytes(good, 4, (bytes) => bytes.fill(0))],
+      ['key', jweWith({}, jws, gamma.publicKey)],
+      ['length', withBytes(good, 1, (bytes) => bytes.subarray(1))],
+      ...CHANGES.flatMap(([what, change]): [string, string][] =>
+        change.wrap || change.contentKey ? [[what, jweWith(change, jws, beta.publicKey)]] : [],
+      ),
+    ];
+    const causes = wrong.map(async ([, sealed]) => {
+      const { message, cause } = (await weOpen(sealed).catch((thrown: unknown) => thrown)) as Error;
+      return `${message} ${String(cause)}`;
+    });
+    expect(new Set(await Promise.all(causes)).size).toBe(1);
   });
 
   it('is refused by us when the encrypted key lacks its leading zeros', async () => {

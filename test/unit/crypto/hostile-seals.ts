@@ -16,9 +16,8 @@ export function jweWith(change: JweChange, plaintext: string, publicKey: KeyObje
   const { contentKey = randomBytes(32), iv = randomBytes(12), tagBytes = 16 } = change;
   const header = base64url(change.header ?? '{"alg":"RSA-OAEP","enc":"A256GCM"}');
   const wrap = change.wrap ?? { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' };
-  const bits = contentKey.length * 8;
-  const name = `aes-${bits === 128 || bits === 192 ? bits : 256}-gcm` as 'aes-256-gcm';
-  const usable = [16, 24, 32].includes(contentKey.length) ? contentKey : randomBytes(32);
+  const usable = contentKey.length < 16 ? randomBytes(32) : contentKey.subarray(0, 32);
+  const name = `aes-${usable.length * 8}-gcm` as 'aes-256-gcm';
   const cipher = createCipheriv(name, usable, iv, { authTagLength: tagBytes }).setAAD(Buffer.from(header));
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
   const wrapped = publicEncrypt({ key: publicKey, ...wrap }, contentKey);
