@@ -39,7 +39,8 @@ export function importPublicKey(pem: string): KeyObject {
   }
 }
 
-function strongEnough(key: KeyObject): KeyObject {
+/** The key, if it is RSA of at least 2048 bits as RS256 and RSA-OAEP want it (RFC 7518, 3.3 and 4.3); throws an Error if not. */
+export function strongEnough(key: KeyObject): KeyObject {
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
   if (key.asymmetricKeyType !== 'rsa' || bits < MIN_BITS) throw new Error(`wants RSA of at least ${MIN_BITS} bits`);
   return key;

@@ -1,8 +1,10 @@
-import type { KeyObject } from 'node:crypto';
-import { compactDecrypt, compactVerify } from 'jose';
+import { KeyObject } from 'node:crypto';
 import { FinalError } from '../errors';
-import { isCanonical } from './compact';
+import { parseJson, textOf } from './compact';
+import { decryptCompact } from './jwe';
+import { verifyCompact } from './jws';
 import type { Binding } from './seal';
+import { Slices } from './slices';
 
 /** The seal cannot be opened with this agent's key. */
 export class DecryptionError extends FinalError {
@@ -18,7 +20,11 @@ export class SignatureError extends FinalError {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+/**
+ * Opening blocks, for the private operation of RSA above all, because Node.js has no other that is as cheap: WebCrypto's
+ * runs in libuv's pool and costs a tenth more. So many messages may come at once that together they would block too long.
+ */
+const slices = new Slices(5);
 
 /**
  * Opens a sealed payload: decrypts with the recipient's key, verifies with the sender's, checks the claims that bind it
@@ -33,48 +39,52 @@ export async function open(
   recipientKeys: KeyObject | readonly KeyObject[],
   senderKeys: KeyObject | readonly KeyObject[],
 ): Promise<unknown> {
-  const jws = await withFirst(recipientKeys, (key) => decrypt(sealed, key));
-  const claims = await withFirst(senderKeys, (key) => verify(jws, key));
+  return slices.run(() => openNow(sealed, binding, mode, listOf(recipientKeys), listOf(senderKeys)));
+}
+
+function listOf(keys: KeyObject | readonly KeyObject[]): readonly KeyObject[] {
+  return keys instanceof KeyObject ? [keys] : keys;
+}
+
+function openNow(
+  sealed: string,
+  binding: Binding,
+  mode: 'prefer' | 'require',
+  recipientKeys: readonly KeyObject[],
+  senderKeys: readonly KeyObject[],
+): unknown {
+  const jws = withFirst(recipientKeys, (key) => decrypt(sealed, key));
+  const claims = withFirst(senderKeys, (key) => verify(jws, key));
   checkBinding(claims, binding, mode);
   if (!('data' in claims)) throw new SignatureError('The signed content holds no data');
   return claims.data;
 }
 
 /** What the first key says that does not fail; the failure of the first when all do: it is the current one. */
-async function withFirst<T>(keys: KeyObject | readonly KeyObject[], use: (key: KeyObject) => Promise<T>): Promise<T> {
-  const [first, ...others] = [keys].flat();
-  if (!first) throw new TypeError('no key');
-  try {
-    return await use(first);
-  } catch (error) {
-    for (const key of others) {
-      const result = await use(key).catch(() => undefined); // the first failure is the one to tell
-      if (result !== undefined) return result;
+function withFirst<T>(keys: readonly KeyObject[], use: (key: KeyObject) => T): T {
+  let failure: Error | undefined;
+  for (const key of keys) {
+    try {
+      return use(key);
+    } catch (error) {
+      failure ??= error as Error;
     }
-    throw error;
   }
+  throw failure ?? new TypeError('no key');
 }
 
-async function decrypt(sealed: string, key: KeyObject): Promise<string> {
-  if (!isCanonical(sealed)) throw new DecryptionError();
+function decrypt(sealed: string, key: KeyObject): string {
   try {
-    const { plaintext } = await compactDecrypt(sealed, key, {
-      keyManagementAlgorithms: ['RSA-OAEP'],
-      contentEncryptionAlgorithms: ['A256GCM'],
-      // Compression before encryption is not part of the contract, and a small message could unfold without bound.
-      maxDecompressedLength: 0,
-    });
-    return decoder.decode(plaintext);
+    return textOf(decryptCompact(sealed, key));
   } catch (cause) {
     throw new DecryptionError(cause);
   }
 }
 
-async function verify(jws: string, key: KeyObject): Promise<Record<string, unknown>> {
+function verify(jws: string, key: KeyObject): Record<string, unknown> {
   let claims: unknown;
   try {
-    const { payload } = await compactVerify(jws, key, { algorithms: ['RS256'] });
-    claims = JSON.parse(decoder.decode(payload));
+    claims = parseJson(verifyCompact(jws, key), 'the content');
   } catch (cause) {
     throw new SignatureError("The signature does not fit the sender's key", cause);
   }

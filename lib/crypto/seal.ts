@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { CompactEncrypt, CompactSign } from 'jose';
+import { encryptCompact } from './jwe';
+import { signCompact } from './jws';
 
 /** What binds a seal to its envelope; deployed receivers ignore these claims. */
 export interface Binding {
@@ -7,8 +8,6 @@ export interface Binding {
   senderId: string;
   recipientId: string;
 }
-
-const encoder = new TextEncoder();
 
 /**
  * Seals a payload for one recipient: signed by the sender (compact JWS, RS256), then encrypted (compact JWE,
@@ -22,10 +21,5 @@ export async function seal(payload: unknown, binding: Binding, senderKey: KeyObj
     jti: binding.messageId,
     iat: Math.floor(Date.now() / 1000),
   };
-  const jws = await new CompactSign(encoder.encode(JSON.stringify(claims)))
-    .setProtectedHeader({ alg: 'RS256' })
-    .sign(senderKey);
-  return new CompactEncrypt(encoder.encode(jws))
-    .setProtectedHeader({ alg: 'RSA-OAEP', enc: 'A256GCM' })
-    .encrypt(recipientKey);
+  return encryptCompact(await signCompact(JSON.stringify(claims), senderKey), recipientKey);
 }
