@@ -14,6 +14,8 @@ import { Worker } from '../load/worker';
 
 const ROOT = path.join(__dirname, '../..');
 const RUNNER = path.join(ROOT, 'node_modules/moleculer/bin/moleculer-runner.js');
+/** What `npm run start:server` gives Node.js (docs/performance.md). */
+export const SERVER_ARGS = ['--max-semi-space-size=32'];
 const NAMESPACE = '/v1/dmr-agent-events';
 
 /** A node as an operator runs it. */
@@ -101,7 +103,7 @@ export class Ground {
 
   /** Starts a server node; resolves when it is healthy. */
   server(listUrl: string, env: NodeJS.ProcessEnv = {}, nodeArgs: string[] = []): Promise<Node> {
-    return this.node('server', nodeArgs, {
+    return this.node('server', [...SERVER_ARGS, ...nodeArgs], {
       ...brokerEnv(this.cluster.amqp),
       CENTOPS_CONFIGURATION_URL: listUrl,
       AGENT_RATE_LIMIT: '0', // the load is the measure
