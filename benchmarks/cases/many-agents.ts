@@ -6,16 +6,18 @@ import { cpuUs, rssBytes } from '../lib/process-stats';
 import { median } from '../lib/statistics';
 
 const QUEUES_LIMIT_MS = 300_000;
+const CONSUME_LIMIT_MS = 60_000;
 
 /** What a crowd of agents that are merely there costs. */
 export const manyAgents: Case = async (bench) => {
   const { ground, quick, say } = bench;
   const crowd = quick ? 200 : 1000;
   const idle = crowd - SENDERS;
+  const small = await ground.mesh({ agents: SENDERS });
+  const few = await costOf(bench, small).finally(small.stop);
   const mesh = await ground.mesh({ agents: SENDERS, more: idle, nodeArgs: ground.gcArgs });
   try {
     await ground.queuesDeclared(2 * crowd, QUEUES_LIMIT_MS);
-    const few = await costOf(bench, mesh);
     const before = await memoryOf(mesh);
     const began = performance.now();
     await mesh.ring.remote.connect(ground.ringPlan(mesh.servers, mesh.ids.slice(SENDERS)));
@@ -82,11 +84,13 @@ async function memoryOf({ servers, pids }: Mesh): Promise<number> {
   return rssBytes(pids[0] as number);
 }
 
-/** Resolves when the server consumes the queues of so many agents. */
+/** Resolves when the server consumes the queues of so many agents. @throws past the limit */
 async function consuming({ servers }: Mesh, count: number): Promise<void> {
-  for (;;) {
+  let seen = 0;
+  for (const giveUpAt = Date.now() + CONSUME_LIMIT_MS; Date.now() < giveUpAt; await delay(250)) {
     const text = await (await fetch(`${servers[0]?.url}/metrics`)).text();
-    if ((text.match(/^dmr_agent_consuming\{[^}]*\} 1$/gm)?.length ?? 0) >= count) return;
-    await delay(250);
+    seen = text.match(/^dmr_agent_consuming\{[^}]*\} 1$/gm)?.length ?? 0;
+    if (seen >= count) return;
   }
+  throw new Error(`${seen} of ${count} queues are consumed after ${CONSUME_LIMIT_MS} ms`);
 }

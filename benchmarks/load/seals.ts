@@ -13,6 +13,7 @@ export interface Cost {
 }
 
 const PARALLEL = 8;
+const WARM_UP = 500;
 const NS_PER_MS = 1e6;
 /** Resolution of the measurement, which is in its readings, ms. */
 const RESOLUTION_MS = 1;
@@ -38,18 +39,24 @@ async function opening(count: number): Promise<Cost> {
 }
 
 async function costOf(count: number, work: () => Promise<unknown>): Promise<Cost> {
+  await many(WARM_UP, work);
+  const before = process.cpuUsage();
+  await many(count, work);
+  const { user, system } = process.cpuUsage(before);
+  // Apart from the cost, to which its timer would add.
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delays.enable();
+  await many(WARM_UP, work);
+  delays.disable();
+  return { cpuUs: (user + system) / count, stalledMs: delays.max / NS_PER_MS - RESOLUTION_MS };
+}
+
+async function many(count: number, work: () => Promise<unknown>): Promise<void> {
   let left = count;
   const one = async () => {
     while (left-- > 0) await work();
   };
-  await Promise.all(Array.from({ length: PARALLEL }, work)); // warms up
-  delays.enable();
-  const before = process.cpuUsage();
   await Promise.all(Array.from({ length: PARALLEL }, one));
-  const { user, system } = process.cpuUsage(before);
-  delays.disable();
-  return { cpuUs: (user + system) / count, stalledMs: delays.max / NS_PER_MS - RESOLUTION_MS };
 }
 
 const methods = { sealing, opening };

@@ -80,6 +80,7 @@ export class Worker<M extends Methods> {
 /** Answers the calls of the parent process; each method runs as it is called. */
 export function serve(methods: Methods): void {
   process.on('message', (message: Call) => void answer(methods, message));
+  process.channel?.ref(); // stays until the parent ends it
 }
 
 async function answer(methods: Methods, { call, method, args }: Call): Promise<void> {

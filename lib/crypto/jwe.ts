@@ -27,8 +27,8 @@ const FULL_TAG = { authTagLength: TAG_BYTES };
  * key is not RSA of at least 2048 bits.
  */
 export function encryptCompact(text: string, key: KeyObject): string {
-  const contentKey = randomBytes(KEY_BYTES);
-  const iv = randomBytes(IV_BYTES);
+  const random = randomBytes(KEY_BYTES + IV_BYTES);
+  const [contentKey, iv] = [random.subarray(0, KEY_BYTES), random.subarray(KEY_BYTES)];
   const wrapped = publicEncrypt({ key: strongEnough(key), ...OAEP }, contentKey);
   const cipher = createCipheriv(CIPHER, contentKey, iv, FULL_TAG).setAAD(asciiBytes(HEADER));
   const ciphertext = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);

@@ -10,12 +10,12 @@ const PADDING = constants.RSA_PKCS1_PADDING;
 const HASH = 'sha256';
 
 /**
- * A compact JWS of a text, RS256 and nothing else in its header (RFC 7515, 5.1 and 7.1). The private operation runs in
- * libuv's pool. Rejects when the key is no RSA private key of at least 2048 bits.
+ * A compact JWS of a text, RS256 and nothing else in its header (RFC 7515, 5.1 and 7.1). Blocks for a private operation.
+ * Throws when the key is no RSA private key of at least 2048 bits.
  */
-export async function signCompact(text: string, key: KeyObject): Promise<string> {
+export function signCompact(text: string, key: KeyObject): string {
   const input = `${HEADER}.${Buffer.from(text).toString('base64url')}`;
-  const signature = await signInPool(asciiBytes(input), strongEnough(key));
+  const signature = sign(HASH, asciiBytes(input), { key: strongEnough(key), padding: PADDING });
   return `${input}.${signature.toString('base64url')}`;
 }
 
@@ -32,14 +32,4 @@ export function verifyCompact(jws: string, key: KeyObject): Buffer {
     throw new CompactError('another signature');
   }
   return payload;
-}
-
-/** With a callback, and only then, `sign` leaves the main thread. */
-async function signInPool(input: Buffer, key: KeyObject): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    sign(HASH, input, { key, padding: PADDING }, (error, signature) => {
-      if (error) reject(error);
-      else resolve(signature);
-    });
-  });
 }

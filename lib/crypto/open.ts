@@ -4,7 +4,7 @@ import { parseJson, textOf } from './compact';
 import { decryptCompact } from './jwe';
 import { verifyCompact } from './jws';
 import type { Binding } from './seal';
-import { Slices } from './slices';
+import { slices } from './slices';
 
 /** The seal cannot be opened with this agent's key. */
 export class DecryptionError extends FinalError {
@@ -19,12 +19,6 @@ export class SignatureError extends FinalError {
     super('SIGNATURE_VALIDATION_FAILED', why, { cause });
   }
 }
-
-/**
- * Opening blocks, for the private operation of RSA above all, because Node.js has no other that is as cheap: WebCrypto's
- * runs in libuv's pool and costs a tenth more. So many messages may come at once that together they would block too long.
- */
-const slices = new Slices(5);
 
 /**
  * Opens a sealed payload: decrypts with the recipient's key, verifies with the sender's, checks the claims that bind it

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { encryptCompact } from './jwe';
 import { signCompact } from './jws';
+import { slices } from './slices';
 
 /** What binds a seal to its envelope; deployed receivers ignore these claims. */
 export interface Binding {
@@ -21,5 +22,5 @@ export async function seal(payload: unknown, binding: Binding, senderKey: KeyObj
     jti: binding.messageId,
     iat: Math.floor(Date.now() / 1000),
   };
-  return encryptCompact(await signCompact(JSON.stringify(claims), senderKey), recipientKey);
+  return slices.run(() => encryptCompact(signCompact(JSON.stringify(claims), senderKey), recipientKey));
 }

@@ -31,3 +31,9 @@ export class Slices {
     });
   }
 }
+
+/**
+ * Sealing and opening block, for the private operation of RSA above all. In libuv's pool, or by WebCrypto, it costs more,
+ * and a message that is alone waits for two changes of threads. Many may come at once that together would block too long.
+ */
+export const slices = new Slices(5);
