@@ -14,6 +14,8 @@ export interface Series {
 
 /** What is counted before the collector is there is kept for it, up to this many updates. */
 const MAX_PENDING = 1000;
+/** As many series may have been counted since the last reading: labels that are new each time must not fill the memory. */
+const MAX_COUNTED = 1000;
 
 /**
  * Where code counts; counting never throws. A node without a metrics service pays next to nothing. The label `agent`
@@ -23,6 +25,9 @@ export class Metrics {
   private update: Update | undefined;
   private series: Series | undefined;
   private pending: Parameters<Update>[] = [];
+  /** Counted since the last reading: the collector takes microseconds for each update, and a message is counted often. */
+  private counted = new Map<string, Map<Labels | undefined, number>>();
+  private countedSeries = 0;
   /** Listed agents, each with the one object that its updates share. */
   private agents = new Map<string, Labels>();
   /** Each with what is said of it when it fails. */
@@ -37,18 +42,25 @@ export class Metrics {
   }
 
   detach(): void {
+    this.flush();
     this.update = undefined;
     this.series = undefined;
   }
 
+  /** Shows when the metrics are read. Cheap with labels that are the same object each time. */
   inc(name: string, labels?: Labels, by = 1): void {
-    this.record(name, 'inc', labels, by);
+    if (!this.update) return this.record(name, 'inc', labels, by);
+    let series = this.counted.get(name);
+    if (!series) this.counted.set(name, (series = new Map<Labels | undefined, number>()));
+    const before = series.get(labels);
+    series.set(labels, (before ?? 0) + by);
+    if (before === undefined && ++this.countedSeries > MAX_COUNTED) this.flush();
   }
 
   /** Counts for one agent, with `more` labels beside it. */
   incFor(agentId: string, name: string, more?: Labels): void {
     const agent = this.agents.get(agentId);
-    if (agent) this.record(name, 'inc', more ? { ...agent, ...more } : agent, 1);
+    if (agent) this.inc(name, more ? { ...agent, ...more } : agent);
   }
 
   set(name: string, value: number, labels?: Labels): void {
@@ -77,16 +89,25 @@ export class Metrics {
 
   /** To be called as the metrics are read. */
   read(): void {
+    this.flush();
     for (const [collector, what] of this.collectors) this.guarded(what, collector);
   }
 
   /** Who may stand in the label `agent` from now on; the series of everybody else go. */
   listAgents(ids: Iterable<string>): void {
+    this.flush();
     const before = this.agents;
     this.agents = new Map();
     for (const id of ids) this.agents.set(id, before.get(id) ?? { agent: id });
     const gone = new Set([...before.keys()].filter((id) => !this.agents.has(id)));
     if (gone.size > 0) this.guarded('of agents that left', () => this.series?.forget(gone));
+  }
+
+  private flush(): void {
+    const { counted } = this;
+    this.counted = new Map();
+    this.countedSeries = 0;
+    for (const [name, series] of counted) for (const [labels, by] of series) this.record(name, 'inc', labels, by);
   }
 
   private record(name: string, method: Method, labels: Labels | undefined, value: number): void {

@@ -27,6 +27,14 @@ export class RecordingLog implements Log {
   }
 }
 
+/** Metrics that are read after each count. */
+class ReadAtOnce extends Metrics {
+  override inc(...counted: Parameters<Metrics['inc']>): void {
+    super.inc(...counted);
+    this.read();
+  }
+}
+
 /**
  * Metrics together with what was counted: `name{label="value"}` and the sum, or the last value of a gauge; durations are
  * in `observed`. `agents` are listed.
@@ -34,7 +42,7 @@ export class RecordingLog implements Log {
 export function countingMetrics(agents: string[] = []) {
   const counted: Record<string, number> = {};
   const observed: Record<string, number[]> = {};
-  const metrics = new Metrics();
+  const metrics = new ReadAtOnce();
   metrics.listAgents(agents);
   metrics.attach((name, method, labels, value) => {
     const inside = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${text}"`);

@@ -10,13 +10,41 @@ describe('Metrics', () => {
     metrics.inc('c', undefined, 3);
     metrics.set('d', 7, { node: 'y' });
     metrics.observe('e', 0.25);
+    metrics.read();
     expect(update.mock.calls).toEqual([
+      ['d', 'set', { node: 'y' }, 7],
+      ['e', 'observe', undefined, 0.25],
       ['a', 'inc', undefined, 1],
       ['b', 'inc', { reason: 'x' }, 1],
       ['c', 'inc', undefined, 3],
-      ['d', 'set', { node: 'y' }, 7],
-      ['e', 'observe', undefined, 0.25],
     ]);
+  });
+
+  it('hands on the sum of what was counted since the metrics were read last', () => {
+    const metrics = new Metrics();
+    const update = jest.fn();
+    metrics.attach(update);
+    const labels = { reason: 'x' };
+    for (let times = 0; times < 5; times++) metrics.inc('a', labels, 2);
+    metrics.inc('a');
+    expect(update).not.toHaveBeenCalled();
+    metrics.read();
+    metrics.read();
+    expect(update.mock.calls).toEqual([
+      ['a', 'inc', labels, 10],
+      ['a', 'inc', undefined, 1],
+    ]);
+    metrics.inc('a');
+    metrics.detach();
+    expect(update).toHaveBeenLastCalledWith('a', 'inc', undefined, 1);
+  });
+
+  it('holds back no more than a thousand series: labels may be new each time', () => {
+    const metrics = new Metrics();
+    const update = jest.fn();
+    metrics.attach(update);
+    for (let index = 0; index < 1001; index++) metrics.inc('a', { reason: 'x' });
+    expect(update).toHaveBeenCalledTimes(1001);
   });
 
   it('keeps what is counted before the collector is there, in order, and hands it on once', () => {
@@ -63,12 +91,13 @@ describe('the label agent', () => {
     metrics.incFor('a', 'm');
     metrics.incFor('a', 'n');
     metrics.incFor('b', 'm', { reason: 'x' });
+    metrics.read();
     expect(update.mock.calls).toEqual([
       ['m', 'inc', { agent: 'a' }, 1],
-      ['n', 'inc', { agent: 'a' }, 1],
       ['m', 'inc', { agent: 'b', reason: 'x' }, 1],
+      ['n', 'inc', { agent: 'a' }, 1],
     ]);
-    const [first, second] = update.mock.calls as [string, string, object][];
+    const [first, , second] = update.mock.calls as [string, string, object][];
     expect(first?.[2]).toBe(second?.[2]);
   });
 
@@ -81,6 +110,7 @@ describe('the label agent', () => {
     metrics.observe('m', 1, stranger);
     metrics.replace('m', [[stranger, 1]]);
     for (const odd of ['', '__proto__', 'constructor', 7, {}, null]) metrics.incFor(odd as string, 'm');
+    metrics.read();
     expect(update).not.toHaveBeenCalled();
   });
 
@@ -98,6 +128,7 @@ describe('the label agent', () => {
     metrics.listAgents(['b', 'd']);
     expect(forget.mock.calls).toEqual([[new Set(['a', 'c'])]]);
     metrics.incFor('a', 'm');
+    metrics.read();
     expect(update).not.toHaveBeenCalled();
     metrics.listAgents(['b', 'd']);
     expect(forget).toHaveBeenCalledTimes(1);
@@ -170,7 +201,7 @@ describe('counting', () => {
     }
     metrics.listAgents([]);
     expect(failed.mock.calls.map(([name]) => name as string)).toEqual([
-      ...['pending', 'm', 'n', 'o', 'p'],
+      ...['pending', 'n', 'o', 'p', 'm'],
       'of agents that left',
     ]);
   });

@@ -113,6 +113,7 @@ describe('RoutingEvents', () => {
     });
     for (const [, happen] of HAPPENINGS) happen(events);
     events.recorded(errors);
+    metrics.read();
     expect.assertions(8); // the latency of a message without a time is none
   });
 });
