@@ -29,6 +29,7 @@ type Mesh = Awaited<ReturnType<Bench['ground']['mesh']>>;
 
 async function throughput({ rounds, measureMs, say }: Bench, raw: Worker<Raw>, mesh: Mesh): Promise<Figure[]> {
   const load = { senders: SENDERS, inFlight: 50, warmUpMs: WARM_UP_MS, measureMs, payloadBytes: PAYLOAD_BYTES };
+  for (const { remote } of [raw, mesh.ring]) await remote.full(load); // until what is hot is compiled
   const results = await repeated(rounds, async () => {
     const alone = await raw.remote.full(load);
     const before = cpuUs(mesh.pids[0] as number);

@@ -15,7 +15,7 @@ import { Worker } from '../load/worker';
 const ROOT = path.join(__dirname, '../..');
 const RUNNER = path.join(ROOT, 'node_modules/moleculer/bin/moleculer-runner.js');
 /** What `npm run start:server` gives Node.js (docs/performance.md). */
-export const SERVER_ARGS = ['--max-semi-space-size=32'];
+export const SERVER_ARGS = ['--max-semi-space-size=32', '--max-old-space-size=1024'];
 const NAMESPACE = '/v1/dmr-agent-events';
 
 /** A node as an operator runs it. */

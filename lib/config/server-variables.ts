@@ -153,7 +153,7 @@ const LIMIT_VARIABLES = {
   NODE_MAX_IN_FLIGHT: {
     doc: 'The same of all agents of a node together; beyond it no socket is read that brings another.',
     rule: whole(1, 1_000_000),
-    default: '1000',
+    default: '600',
   },
   MESSAGE_MAX_BYTES: {
     doc: 'Size of the largest envelope that is accepted, bytes.',

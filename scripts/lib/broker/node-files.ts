@@ -64,7 +64,9 @@ export function nodeEnv(dir: string, identity: NodeIdentity, ports: NodePorts, e
     RABBITMQ_ENABLED_PLUGINS_FILE: path.join(dir, 'enabled_plugins'),
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_DIST_PORT: String(ports.dist),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // Schedulers that wait busily take the cores from everything else on this machine (RabbitMQ, "Runtime Tuning").
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none',
     RUNNING_UNDER_SYSTEMD: 'yes', // to the start script: become the node instead of waiting for it
     ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',

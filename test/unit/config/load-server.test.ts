@@ -18,7 +18,7 @@ const DEFAULTS = {
     maxStrangers: 1000,
     drainTimeoutMs: 15000,
   },
-  limits: { perSecond: 2000, inFlight: 1000, nodeInFlight: 1000, messageBytes: 1000000, failuresPerSecond: 10 },
+  limits: { perSecond: 2000, inFlight: 1000, nodeInFlight: 600, messageBytes: 1000000, failuresPerSecond: 10 },
   amqp: {
     hosts: [{ host: 'rabbit.test', port: 5672 }],
     user: 'dmr',
