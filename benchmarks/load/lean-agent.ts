@@ -42,9 +42,9 @@ export class LeanAgent {
 
   /** Logs in and resolves when the agent list came. */
   async login(): Promise<void> {
+    const token = await makeToken(this.id, this.key);
     const address = `${this.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
     const socket = (this.socket = new WebSocket(address, { perMessageDeflate: false }));
-    const token = await makeToken(this.id, this.key);
     await once(socket, 'open');
     gatherWrites((socket as unknown as { _socket: Writable })._socket);
     socket.send(`40${this.namespace},${JSON.stringify({ token })}`);

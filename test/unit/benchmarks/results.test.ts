@@ -17,13 +17,13 @@ const figure = (more: Partial<Figure> = {}): Figure => ({
 describe('what a benchmark is held against', () => {
   it('is the committed ratio with its tolerance, in the direction of its goal', () => {
     const before = { throughput: 0.6 };
-    expect(compare([figure({ judged: 0.451 })], before)).toEqual([]);
+    expect(compare([figure({ judged: 0.361 })], before)).toEqual([]);
     expect(compare([figure({ judged: 5 })], before)).toEqual([]);
-    expect(compare([figure({ judged: 0.449 })], before)).toEqual(['throughput: 0.449, committed 0.6, tolerated 0.45']);
+    expect(compare([figure({ judged: 0.359 })], before)).toEqual(['throughput: 0.449, committed 0.6, tolerated 0.45']);
     const cost = { goal: { atMost: 1.3 } };
     expect(compare([figure({ ...cost, judged: 0.1 })], before)).toEqual([]);
-    expect(compare([figure({ ...cost, judged: 0.749 })], before)).toEqual([]);
-    expect(compare([figure({ ...cost, judged: 0.751 })], before)).toHaveLength(1);
+    expect(compare([figure({ ...cost, judged: 0.839 })], before)).toEqual([]);
+    expect(compare([figure({ ...cost, judged: 0.841 })], before)).toHaveLength(1);
   });
 
   it('is nothing for what only this machine says, and everything for what must never happen', () => {
