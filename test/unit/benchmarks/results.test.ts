@@ -19,7 +19,7 @@ describe('what a benchmark is held against', () => {
     const before = { throughput: 0.6 };
     expect(compare([figure({ judged: 0.361 })], before)).toEqual([]);
     expect(compare([figure({ judged: 5 })], before)).toEqual([]);
-    expect(compare([figure({ judged: 0.359 })], before)).toEqual(['throughput: 0.449, committed 0.6, tolerated 0.45']);
+    expect(compare([figure({ judged: 0.359 })], before)).toEqual(['throughput: 0.359, committed 0.6, tolerated 0.36']);
     const cost = { goal: { atMost: 1.3 } };
     expect(compare([figure({ ...cost, judged: 0.1 })], before)).toEqual([]);
     expect(compare([figure({ ...cost, judged: 0.839 })], before)).toEqual([]);
