@@ -1,15 +1,17 @@
 import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { gatherWrites } from '../../lib/gather-writes';
 
 /** What the system is given, call by call. */
 function recorder() {
   const calls: string[] = [];
-  const text = (chunk: unknown) => (chunk as Buffer).toString();
+  const textOf = (chunk: unknown) => (chunk as Buffer).toString();
   const socket = new Writable({
-    write: (chunk, _encoding, done) => (calls.push(text(chunk)), done()),
-    writev: (chunks, done) => (calls.push(chunks.map(({ chunk }) => text(chunk)).join('')), done()),
+    write: (chunk, _encoding, done) => (calls.push(textOf(chunk)), done()),
+    writev: (chunks, done) => (calls.push(chunks.map(({ chunk }) => textOf(chunk)).join('')), done()),
   });
   gatherWrites(socket);
   return { calls, socket };
@@ -18,7 +20,7 @@ function recorder() {
 describe('writes that are gathered', () => {
   it('go out in one call, in their order, with what later turns write following', async () => {
     const { calls, socket } = recorder();
-    for (const text of ['a', 'b', 'c']) socket.write(text);
+    for (const part of ['a', 'b', 'c']) socket.write(part);
     expect(calls).toEqual([]);
     await endOfTurn();
     expect(calls).toEqual(['abc']);
@@ -54,11 +56,25 @@ describe('writes that are gathered', () => {
     expect(socket.write('b'.repeat(socket.writableHighWaterMark))).toBe(false);
   });
 
-  it('are no harm to a socket that is destroyed meanwhile', async () => {
+  it('go out before the socket is destroyed, as they would without', async () => {
     const { calls, socket } = recorder();
-    socket.write('a');
+    socket.write('refused');
+    socket.destroy();
+    expect(calls).toEqual(['refused']);
     socket.destroy();
     await endOfTurn();
-    expect(calls).toEqual([]);
+    expect(calls).toEqual(['refused']);
+  });
+
+  it('reach the other end of a connection that is destroyed right after them', async () => {
+    const server = createServer((socket) => {
+      gatherWrites(socket);
+      socket.write('refused');
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    expect(await text(near)).toBe('refused');
+    server.close();
   });
 });
