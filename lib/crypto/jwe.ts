@@ -58,7 +58,8 @@ export function decryptCompact(jwe: string, key: KeyObject): Buffer {
  */
 function contentKeyOf(wrapped: Buffer, key: KeyObject): Buffer {
   // OpenSSL takes fewer bytes as well, and then a key with leading zeros has two spellings (RFC 8017, 7.1.2, step 1).
-  if (wrapped.length * 8 !== key.asymmetricKeyDetails?.modulusLength) return randomBytes(KEY_BYTES);
+  const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  if (wrapped.length !== Math.ceil(modulusLength / 8)) return randomBytes(KEY_BYTES);
   try {
     const contentKey = privateDecrypt({ key, ...OAEP }, wrapped);
     if (contentKey.length === KEY_BYTES) return contentKey;

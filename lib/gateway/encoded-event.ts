@@ -28,7 +28,7 @@ export class EncodedEvent {
     this.packet = `2${namespace === '/' ? '' : `${namespace},`}${JSON.stringify([event, argument])}`;
     // Engine.IO's type `message` before it; long polling takes the text.
     const wsPreEncodedFrame = Sender.frame(Buffer.from(`4${this.packet}`), TEXT_FRAME);
-    this.options = { preEncoded: true, compress: false, wsPreEncodedFrame };
+    this.options = { preEncoded: true, compress: true, wsPreEncodedFrame };
   }
 
   sendTo(socket: Socket): void {

@@ -50,6 +50,9 @@ export class Inflow {
       const text = `Too many messages: ${2 * inFlight} of yours are under way, send it again later`;
       return { reason: 'IN_FLIGHT_LIMIT', text };
     }
+    if (this.intake.full && !this.stream) {
+      return { reason: 'IN_FLIGHT_LIMIT', text: 'Too many messages of all agents are under way, send it again later' };
+    }
     this.inFlight += 1;
     this.intake.enter();
     if (this.intake.full || this.inFlight >= inFlight) this.pause();
@@ -63,11 +66,16 @@ export class Inflow {
     this.goOn();
   }
 
+  /** Undefined over long polling, which cannot be paused. */
+  private get stream(): Stream | undefined {
+    const { transport } = this.socket.conn as unknown as { transport: { socket?: Stream } };
+    return transport.socket?.pause ? transport.socket : undefined;
+  }
+
   private pause(): void {
     if (this.paused) return;
-    const { transport } = this.socket.conn as unknown as { transport: { socket?: Stream } };
-    if (!transport.socket?.pause) return;
-    this.paused = transport.socket;
+    this.paused = this.stream;
+    if (!this.paused) return;
     this.paused.pause?.();
     this.onPause();
     if (this.intake.full) this.intake.whenFree(this.goOn);

@@ -6,5 +6,5 @@ it('a server is measured as npm starts it', () => {
   const { scripts } = JSON.parse(readFileSync(path.join(__dirname, '../../../package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  expect(scripts['start:server']).toContain(`node ${SERVER_ARGS.join(' ')} node_modules/moleculer`);
+  expect(scripts['start:server']).toContain(`NODE_OPTIONS="${SERVER_ARGS.join(' ')} $NODE_OPTIONS"`);
 });

@@ -40,6 +40,13 @@ const weOpen = (sealed: string, senderKey = alpha.publicKey) =>
   open(sealed, binding, 'prefer', beta.privateKey, senderKey);
 
 describe('jose and we', () => {
+  it.each([2050, 2055, 3071])('take keys of %i bits, whose last byte is not full', async (modulusLength) => {
+    const odd = generateKeyPairSync('rsa', { modulusLength });
+    const sealed = await seal('hello', binding, odd.privateKey, odd.publicKey);
+    expect(await open(sealed, binding, 'require', odd.privateKey, odd.publicKey)).toBe('hello');
+    expect(new TextDecoder().decode((await compactDecrypt(sealed, odd.privateKey)).plaintext)).toMatch(/^ey/);
+  });
+
   const big = fc.constantFrom('', {}, 'õ'.repeat(100_000), { text: '\u{1f6b2}'.repeat(50_000) });
   const payload = fc.oneof(
     { arbitrary: fc.jsonValue({ stringUnit: 'binary' }), weight: 20 },

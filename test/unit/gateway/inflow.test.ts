@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import { Inflow } from '../../../lib/gateway/inflow';
 import { Intake } from '../../../lib/gateway/intake';
@@ -90,6 +91,39 @@ describe('what comes up from all agents of a node', () => {
     first?.leave();
     expect(intake.inFlight).toBe(3);
     expect([one, two].map(({ resume }) => resume.mock.calls.length)).toEqual([1, 1]);
+  });
+
+  it('is refused where the transport cannot be paused, so that it keeps nobody else waiting', () => {
+    intake = new Intake(4);
+    enter(inflow({ ...LIMITS, inFlight: 100 }), 4);
+    const polling = inflow({ ...LIMITS, inFlight: 100 }, {});
+    expect(polling.enter()).toEqual({
+      reason: 'IN_FLIGHT_LIMIT',
+      text: 'Too many messages of all agents are under way, send it again later',
+    });
+    expect([polling.inFlight, intake.inFlight]).toEqual([0, 4]);
+  });
+
+  it('is read again from a few at a time, and from the others only if those have not filled the room', async () => {
+    intake = new Intake(20);
+    const crowd = Array.from({ length: 20 }, () => ({ pause: jest.fn(), resume: jest.fn() }));
+    const flows = crowd.map((socket) => inflow({ ...LIMITS, inFlight: 100 }, { socket }));
+    const read = () => crowd.filter(({ resume }) => resume.mock.calls.length > 0).length;
+    enter(flows[0]!, 19);
+    for (const flow of flows) flow.enter();
+    for (let i = 0; i < 23; i++) flows[0]!.leave();
+    expect(intake.inFlight).toBe(16);
+    expect(read()).toBe(0);
+    flows[0]!.leave();
+    expect(read()).toBe(4);
+    await endOfTurn();
+    expect(read()).toBe(8);
+    enter(flows[1]!, 5); // the room is full again
+    await endOfTurn();
+    expect(read()).toBe(8);
+    for (let i = 0; i < 5; i++) flows[1]!.leave();
+    for (let turn = 0; turn < 5; turn++) await endOfTurn();
+    expect(read()).toBe(20);
   });
 
   it('does not let an agent go on that is beyond its own bound', () => {
