@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { PAYLOAD_BYTES, repeated, SENDERS, type Bench, type Case } from '../lib/bench';
+import { repeated, SENDERS, serverUs, type Bench, type Case } from '../lib/bench';
 import { shown } from '../lib/figure';
 import type { Mesh } from '../lib/ground';
-import { cpuUs, rssBytes } from '../lib/process-stats';
+import { rssBytes } from '../lib/process-stats';
 import { median } from '../lib/statistics';
 
 const QUEUES_LIMIT_MS = 300_000;
@@ -64,15 +64,8 @@ export const manyAgents: Case = async (bench) => {
   }
 };
 
-/** CPU of the server for one message at the same pace, µs. */
-async function costOf({ rounds, measureMs }: Bench, mesh: Mesh): Promise<number> {
-  const load = { senders: SENDERS, inFlight: 50, warmUpMs: 1000, measureMs, payloadBytes: PAYLOAD_BYTES };
-  const costs = await repeated(rounds, async () => {
-    const before = cpuUs(mesh.pids[0] as number);
-    const { delivered } = await mesh.ring.remote.full(load);
-    return (cpuUs(mesh.pids[0] as number) - before) / delivered;
-  });
-  return median(costs);
+async function costOf(bench: Bench, mesh: Mesh): Promise<number> {
+  return median(await repeated(bench.rounds, () => serverUs(bench, mesh)));
 }
 
 /** What is in RAM once garbage has been collected, bytes. */

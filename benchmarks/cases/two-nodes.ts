@@ -1,7 +1,5 @@
-import { PAYLOAD_BYTES, repeated, SENDERS, type Bench, type Case } from '../lib/bench';
+import { repeated, SENDERS, serverUs, type Case } from '../lib/bench';
 import { shown } from '../lib/figure';
-import type { Mesh } from '../lib/ground';
-import { cpuUs } from '../lib/process-stats';
 import { median } from '../lib/statistics';
 
 /** What it costs when every message goes from an agent of one node to an agent of the other. */
@@ -11,8 +9,8 @@ export const twoNodes: Case = async (bench) => {
   const two = await ground.mesh({ agents: SENDERS, servers: 2 });
   try {
     const costs = await repeated(rounds, async () => ({
-      one: await costOf(bench, one),
-      two: await costOf(bench, two),
+      one: await serverUs(bench, one),
+      two: await serverUs(bench, two),
     }));
     const [single, double] = [median(costs.map((cost) => cost.one)), median(costs.map((cost) => cost.two))];
     say(`  CPU of a message: one node ${shown(single)} µs, two nodes ${shown(double)} µs together`);
@@ -32,11 +30,3 @@ export const twoNodes: Case = async (bench) => {
     await two.stop();
   }
 };
-
-async function costOf({ measureMs }: Bench, { pids, ring }: Mesh): Promise<number> {
-  const load = { senders: SENDERS, inFlight: 50, warmUpMs: 1000, measureMs, payloadBytes: PAYLOAD_BYTES };
-  const used = () => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
-  const before = used();
-  const { delivered } = await ring.remote.full(load);
-  return (used() - before) / delivered;
-}

@@ -1,5 +1,6 @@
 import type { Figure } from './figure';
-import type { Ground } from './ground';
+import type { Ground, Mesh } from './ground';
+import { cpuUs } from './process-stats';
 
 /** What every case gets. */
 export interface Bench {
@@ -24,4 +25,13 @@ export async function repeated<T>(rounds: number, work: (round: number) => Promi
   const results: T[] = [];
   for (let round = 0; round < rounds; round++) results.push(await work(round));
   return results;
+}
+
+/** CPU that all servers of a mesh take for one message under full load, µs. */
+export async function serverUs({ measureMs }: Bench, { pids, ring }: Mesh): Promise<number> {
+  const load = { senders: SENDERS, inFlight: 50, warmUpMs: 1000, measureMs, payloadBytes: PAYLOAD_BYTES };
+  const used = () => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+  const before = used();
+  const { delivered } = await ring.remote.full(load);
+  return (used() - before) / delivered;
 }
