@@ -1,21 +1,20 @@
 import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises';
-import { setMaxListeners } from 'node:events';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
+import { Lifetime } from './lifetime';
 import { within } from './within';
 
 /** What becomes of a delivered message: `ack` takes it out of the queue, `keep` gives it back to whoever consumes next. */
 export type Settlement = 'ack' | 'keep';
 
 /**
- * Must settle for every message and must not throw; `signal` aborts when the message no longer belongs to this consumer
- * (channel or connection lost, consumer closed), after which its settlement is ignored.
+ * Must settle for every message and must not throw; its settlement is ignored after the end of the `lifetime`.
  */
-export type MessageHandler = (message: ConsumeMessage, signal: AbortSignal) => Promise<Settlement>;
+export type MessageHandler = (message: ConsumeMessage, lifetime: Lifetime) => Promise<Settlement>;
 
 export interface ConsumerOptions {
   queue: string;
@@ -40,7 +39,7 @@ const SETUP_TIMEOUT_MS = 5000;
  */
 export class QueueConsumer {
   private channel: Channel | null = null;
-  private lifetime = new AbortController();
+  private lifetime = new Lifetime();
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private closed = false;
@@ -133,9 +132,7 @@ export class QueueConsumer {
   }
 
   private adopt(channel: Channel): void {
-    const lifetime = new AbortController();
-    setMaxListeners(0, lifetime.signal); // each message in flight listens
-    this.lifetime = lifetime;
+    this.lifetime = new Lifetime();
     this.channel = channel;
     channel.on('close', () => {
       if (this.lose(channel)) this.retry('its channel was closed');
@@ -148,7 +145,7 @@ export class QueueConsumer {
     this.channel = null;
     this.tag = undefined;
     this.inFlight = 0;
-    this.lifetime.abort();
+    this.lifetime.end();
     return true;
   }
 
@@ -173,16 +170,22 @@ export class QueueConsumer {
       return;
     }
     if (this.channel !== channel) return; // given up: it goes back when that channel is closed
-    const { signal } = this.lifetime;
     this.inFlight += 1;
-    this.options
-      .handle(message, signal)
-      .catch((error: unknown): Settlement => {
-        this.log.error(`consumer of ${this.options.queue}: the handler threw: ${messageOf(error)}`);
-        return 'keep';
-      })
-      .then((settlement) => this.settle(channel, message, settlement))
-      .catch((error: unknown) => this.log.warn(`consumer of ${this.options.queue}: ${messageOf(error)}`));
+    void this.work(channel, message);
+  }
+
+  private async work(channel: Channel, message: ConsumeMessage): Promise<void> {
+    let settlement: Settlement = 'keep';
+    try {
+      settlement = await this.options.handle(message, this.lifetime);
+    } catch (error) {
+      this.log.error(`consumer of ${this.options.queue}: the handler threw: ${messageOf(error)}`);
+    }
+    try {
+      this.settle(channel, message, settlement);
+    } catch (error) {
+      this.log.warn(`consumer of ${this.options.queue}: ${messageOf(error)}`);
+    }
   }
 
   /** The one place that acks. A message of a lost channel is redelivered by the broker and must not be acked here. */

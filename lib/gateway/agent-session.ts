@@ -2,19 +2,12 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import { EXTENSIONS, FULL_LIST, MESSAGE_DOWN, SERVER_EXTENSIONS, SERVER_LEAVING } from '../protocol/events';
-import type { StoredEnvelope } from '../protocol/envelope';
 import type { SendDown } from '../router/deliver';
-import type { EncodedEvent } from './encoded-event';
+import { emitEncoded, forgetAck, type EncodedEvent } from './encoded-event';
 import { extensionsOf } from './handshake';
 import type { Inflow } from './inflow';
 
 const FLUSH_TIMEOUT_MS = 5000;
-
-/** Where Socket.IO keeps the callbacks of acks that are still to come, for ever if they never do. */
-interface AckTable {
-  acks: Map<number, unknown>;
-  nsp: { _ids: number };
-}
 
 /** One login of one agent: its socket from the handshake to the disconnect. */
 export class AgentSession {
@@ -61,16 +54,14 @@ export class AgentSession {
   }
 
   /** Sends a message down; `answer` gets the agent's ack, if it ever comes. */
-  readonly send: SendDown = (envelope: StoredEnvelope, answer: (ack: unknown) => void): void => {
+  readonly send: SendDown = (body: Buffer, answer: (ack: unknown) => void): void => {
     this.onSend(MESSAGE_DOWN);
-    const { acks, nsp } = this.socket as unknown as AckTable;
-    const id = nsp._ids;
-    // Not `socket.timeout()`: its timer outlives the socket and keeps a process that was stopped alive.
-    const timer = setTimeout(() => acks.delete(id), this.listenMs).unref();
-    this.socket.emit(MESSAGE_DOWN, envelope, (ack: unknown) => {
+    const id = emitEncoded(this.socket, MESSAGE_DOWN, body, (ack) => {
       clearTimeout(timer);
       answer(ack);
     });
+    // Not `socket.timeout()`: its timer outlives the socket and keeps a process that was stopped alive.
+    const timer = setTimeout(() => forgetAck(this.socket, id), this.listenMs).unref();
   };
 
   /** Asks the agent to end what is under way, to disconnect and to connect again after a wait. */

@@ -1,3 +1,5 @@
+import type { Lifetime } from '../amqp/lifetime';
+
 /** Answers to the tries of one message, in the order of their arrival, whichever try they belong to. */
 export class AnswerQueue {
   private readonly answers: unknown[] = [];
@@ -8,23 +10,23 @@ export class AnswerQueue {
     this.wake?.();
   }
 
-  /** The next answer, or undefined when none came within `timeoutMs` or `signal` aborted. */
-  async next(timeoutMs: number, signal: AbortSignal): Promise<{ answer: unknown } | undefined> {
-    if (this.answers.length === 0 && !signal.aborted) await this.arrival(timeoutMs, signal);
-    return this.answers.length > 0 ? { answer: this.answers.shift() } : undefined;
-  }
-
-  private arrival(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  /** The next answer, or undefined when none came within `timeoutMs` or before the `lifetime` ended. */
+  next(timeoutMs: number, lifetime: Lifetime): Promise<{ answer: unknown } | undefined> {
+    if (this.answers.length > 0 || lifetime.ended) return Promise.resolve(this.first());
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        lifetime.offEnd(done);
         this.wake = undefined;
-        resolve();
+        resolve(this.first());
       };
       const timer = setTimeout(done, timeoutMs);
-      signal.addEventListener('abort', done);
+      lifetime.onEnd(done);
       this.wake = done;
     });
+  }
+
+  private first(): { answer: unknown } | undefined {
+    return this.answers.length > 0 ? { answer: this.answers.shift() } : undefined;
   }
 }

@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { backoffMs } from '../amqp/backoff';
 import type { Settlement } from '../amqp/consumer';
+import type { Lifetime } from '../amqp/lifetime';
 import { UnroutableError, type Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
@@ -19,8 +21,8 @@ import { recordFailure } from './validation-failures';
 import type { Suspects } from './suspects';
 import { verdictOf, type Verdict } from './verdict';
 
-/** Sends an envelope to the agent's socket; `answer` is called with its ack, late or never. */
-export type SendDown = (envelope: StoredEnvelope, answer: (ack: unknown) => void) => void;
+/** Sends an envelope, as JSON in UTF-8, to the agent's socket; `answer` is called with its ack, late or never. */
+export type SendDown = (body: Buffer, answer: (ack: unknown) => void) => void;
 
 export interface DeliverContext {
   agentId: string;
@@ -54,20 +56,17 @@ const SETTLE_PAUSE_MS = 250;
 export async function deliver(
   context: DeliverContext,
   message: ConsumeMessage,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ): Promise<Settlement> {
   const stored = parse(message);
-  const span = spanOf(context, stored, returnsOf(message));
+  const returns = returnsOf(message);
+  const span = spanOf(context, stored, returns);
   const envelope = stored && inTrace(stored, span.context);
-  const isReplayed = replayedCount(message) > 0;
   const outcome: Outcome = envelope
-    ? await context.suspects.pass(
-        returnsOf(message),
-        () => handOver(context, envelope, isReplayed, span, signal),
-        signal,
-      )
+    ? await context.suspects.pass(returns, () => handOver(context, message, stored, envelope, span, lifetime), lifetime)
     : { kind: 'dead', reason: 'UNPARSEABLE', tries: 0 };
-  const settlement = outcome.kind === 'released' ? 'keep' : await putAway(context, message, envelope, outcome, signal);
+  const settlement =
+    outcome.kind === 'released' ? 'keep' : await putAway(context, message, envelope, outcome, lifetime);
   span.end({ 'dmr.outcome': settlement === 'keep' ? 'released' : outcome.kind }, failureOf(outcome));
   return settlement;
 }
@@ -96,40 +95,53 @@ function parse(message: ConsumeMessage): StoredEnvelope | undefined {
   }
 }
 
+/** The bytes in the queue, unless something of them has to change; undefined for what cannot be printed. */
+function bodyOf({ content }: ConsumeMessage, stored: StoredEnvelope, envelope: StoredEnvelope): Buffer | undefined {
+  // Others may have written it: a peer closes the socket on bytes that are not UTF-8 (RFC 6455, 8.1).
+  if (envelope === stored && isFlat(stored) && isUtf8(content)) return content;
+  try {
+    return Buffer.from(JSON.stringify(envelope));
+  } catch {
+    return undefined; // nested too deeply for the stack, and no later try changes that
+  }
+}
+
+function isFlat(envelope: object): boolean {
+  return Object.values(envelope).every((value) => typeof value !== 'object');
+}
+
 /** Tries with back-off until the agent took or refused it. An answer counts whenever it comes, to whichever try. */
 async function handOver(
   context: DeliverContext,
+  message: ConsumeMessage,
+  stored: StoredEnvelope,
   envelope: StoredEnvelope,
-  isReplayed: boolean,
   span: Span,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ): Promise<Outcome> {
+  const body = bodyOf(message, stored, envelope);
+  if (!body) return { kind: 'dead', reason: 'UNSENDABLE', tries: 0 };
   const { maxTries, ackTimeoutMs, retryDelayMs, retryDelayMaxMs } = context.delivery;
   const answers = new AnswerQueue();
   let reason: FailureReason | undefined;
   // An agent may try its chatbot for long before it answers: jitter must not end the last wait ahead of time.
   const end = Date.now() + longestDeliveryMs(context.delivery);
   for (let attempt = 1; attempt <= maxTries; attempt++) {
-    if (signal.aborted) return { kind: 'released' };
+    if (lifetime.ended) return { kind: 'released' };
     context.events.sent(envelope, attempt, reason);
     span.event('sent', { try: attempt });
-    try {
-      context.send(envelope, (ack) => answers.push(ack));
-    } catch {
-      // It cannot be encoded, nested too deeply for the stack, and no later try changes that.
-      return { kind: 'dead', reason: 'UNSENDABLE', tries: attempt - 1 };
-    }
+    context.send(body, (ack) => answers.push(ack));
     const isLast = attempt === maxTries;
     const wait = isLast ? Math.max(ackTimeoutMs, end - Date.now()) : ackTimeoutMs;
     const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);
-    const verdict = await answerWithin(answers, wait, pause, signal);
+    const verdict = await answerWithin(answers, wait, pause, lifetime);
     span.event(verdict.kind, { try: attempt, ...(verdict.kind === 'retry' && { reason: verdict.reason }) });
-    if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt, isReplayed);
+    if (verdict.kind === 'delivered') context.events.delivered(envelope, attempt, replayedCount(message) > 0);
     if (verdict.kind === 'final') return { kind: 'dead', reason: 'CHATBOT_REFUSED', tries: attempt };
     if (verdict.kind !== 'retry') return verdict;
     reason = verdict.reason;
   }
-  return signal.aborted ? { kind: 'released' } : { kind: 'dead', reason: reason ?? 'NO_ACK', tries: maxTries };
+  return lifetime.ended ? { kind: 'released' } : { kind: 'dead', reason: reason ?? 'NO_ACK', tries: maxTries };
 }
 
 /** All tries with their longest pauses, ms. */
@@ -141,13 +153,13 @@ export function longestDeliveryMs(delivery: DeliveryConfig): number {
 }
 
 /** Waits for an answer, and after a failure goes on listening for a better one until the pause is over. */
-async function answerWithin(answers: AnswerQueue, waitMs: number, pauseMs: number, signal: AbortSignal) {
+async function answerWithin(answers: AnswerQueue, waitMs: number, pauseMs: number, lifetime: Lifetime) {
   let verdict: Verdict = { kind: 'retry', reason: 'NO_ACK' };
-  const first = await answers.next(waitMs, signal);
+  const first = await answers.next(waitMs, lifetime);
   if (first) verdict = verdictOf(first.answer);
   const end = Date.now() + pauseMs;
-  for (let left = pauseMs; verdict.kind === 'retry' && left > 0 && !signal.aborted; left = end - Date.now()) {
-    const late = await answers.next(left, signal);
+  for (let left = pauseMs; verdict.kind === 'retry' && left > 0 && !lifetime.ended; left = end - Date.now()) {
+    const late = await answers.next(left, lifetime);
     if (late) verdict = verdictOf(late.answer);
   }
   return verdict;
@@ -159,9 +171,9 @@ async function putAway(
   message: ConsumeMessage,
   envelope: StoredEnvelope | undefined,
   outcome: Exclude<Outcome, { kind: 'released' }>,
-  signal: AbortSignal,
+  lifetime: Lifetime,
 ): Promise<Settlement> {
-  while (!signal.aborted) {
+  while (!lifetime.ended) {
     try {
       if (outcome.kind === 'rejected') await reject(context, envelope, outcome.errors);
       if (outcome.kind === 'dead') await deadLetter(context, message, envelope, outcome);

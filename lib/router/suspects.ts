@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Lifetime } from '../amqp/lifetime';
 import { Turns } from '../turns';
 import type { Outcome } from './deliver';
 
@@ -20,11 +21,14 @@ export class Suspects {
   constructor(private readonly waitMs: number) {}
 
   /** Hands a message over, at once or when it is its turn; or gives it up, reason SOCKET_LOST. */
-  async pass(returns: number, handOver: () => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
-    if (returns < ALONE_AFTER) return handOver();
+  pass(returns: number, handOver: () => Promise<Outcome>, lifetime: Lifetime): Promise<Outcome> {
+    return returns < ALONE_AFTER ? handOver() : this.passAlone(returns, handOver, lifetime);
+  }
+
+  private async passAlone(returns: number, handOver: () => Promise<Outcome>, lifetime: Lifetime): Promise<Outcome> {
     let outcome: Promise<Outcome> | undefined;
     await this.turns.run('', async () => {
-      if (signal.aborted) return;
+      if (lifetime.ended) return;
       if (returns >= GIVE_UP_AFTER && !this.gaveUp) {
         this.gaveUp = true;
         outcome = Promise.resolve({ kind: 'dead', reason: 'SOCKET_LOST', tries: returns });

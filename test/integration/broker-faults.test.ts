@@ -102,10 +102,10 @@ describe('a message that is acknowledged too late for the broker', () => {
     await consumerTimeout(1000);
     try {
       const aborted = new Promise<void>((resolve) => {
-        line.handle = (_message, signal) => {
+        line.handle = (_message, lifetime) => {
           line.handle = undefined;
           return new Promise((settle) =>
-            signal.addEventListener('abort', () => {
+            lifetime.onEnd(() => {
               settle('keep');
               resolve();
             }),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { AgentDirectory } from '../../lib/agents/directory';
 import type { AgentConfig } from '../../lib/config/types';
@@ -105,11 +106,12 @@ describe('what lies in the queue of an agent', () => {
     const delivering = setUp();
     const { context, consumer, publisher, log } = delivering;
     const delivery = { ...context.delivery, maxTries: 1, ackTimeoutMs: 5 };
-    const send = (sent: unknown, answer: (ack: unknown) => void) => {
-      JSON.stringify(sent); // as a socket does, which cannot send everything either
+    const send = (body: Buffer, answer: (ack: unknown) => void) => {
+      expect(isUtf8(body)).toBe(true);
+      expect(JSON.parse(body.toString())).toEqual(JSON.parse(content.toString()));
       answer(ack);
     };
-    const settlement = await deliver({ ...context, delivery, send }, consumed(content), consumer.signal);
+    const settlement = await deliver({ ...context, delivery, send }, consumed(content), consumer);
     return { settlement, confirmed: publisher.confirmed, errors: log.at('error') };
   };
 

@@ -4,21 +4,21 @@ import { AgentSession } from '../../../lib/gateway/agent-session';
 import { EncodedEvent } from '../../../lib/gateway/encoded-event';
 import type { Inflow } from '../../../lib/gateway/inflow';
 import { FULL_LIST, MESSAGE_DOWN } from '../../../lib/protocol/events';
-import type { StoredEnvelope } from '../../../lib/protocol/envelope';
 
 const AGENT = '7b2d9e44-1c57-4a8e-8f3b-5e6f7a8b9c02';
 const LISTEN_MS = 320_000;
 
 const NAMESPACE = '/v1/dmr-agent-events';
 const agents = new EncodedEvent(NAMESPACE, FULL_LIST, [[{ id: AGENT, name: 'beta' }]]);
-const envelope = { id: 'x', payload: 'sealed' } as StoredEnvelope;
+const envelope = { id: 'x', payload: 'sealed' };
+const body = Buffer.from(JSON.stringify(envelope));
 
 /** As much of a socket as a session touches. */
 class FakeSocket {
-  readonly conn = new EventEmitter();
+  readonly conn = Object.assign(new EventEmitter(), { transport: { name: 'polling' } });
   /** Acks that are still to come, as Socket.IO keeps them. */
   readonly acks = new Map<number, unknown>();
-  readonly nsp = { _ids: 7 };
+  readonly nsp = { name: NAMESPACE, _ids: 7 };
   readonly emitted: unknown[][] = [];
   readonly disconnect = jest.fn();
   readonly handshake: { auth: Record<string, unknown> } = { auth: {} };
@@ -29,13 +29,16 @@ class FakeSocket {
   readonly client = {
     writeToEngine: ([packet]: [string]) => {
       const at = packet.indexOf('[');
-      if (packet.slice(0, at) === `2${NAMESPACE},`) this.emit(...(JSON.parse(packet.slice(at)) as unknown[]));
+      if (packet.startsWith(`2${NAMESPACE},`)) this.sent(JSON.parse(packet.slice(at)) as unknown[]);
     },
   };
 
   emit(...args: unknown[]): void {
+    this.sent(args);
+  }
+
+  private sent(args: unknown[]): void {
     this.emitted.push(args);
-    if (typeof args[2] === 'function') this.acks.set(this.nsp._ids++, args[2]);
     this.whileEmitting();
   }
 
@@ -141,7 +144,7 @@ describe('a message down', () => {
 
   it.each([{ status: 'ok' }, null, undefined, 'text'])('brings the ack %j back as it is', (ack) => {
     const answer = jest.fn();
-    session.send(envelope, answer);
+    session.send(body, answer);
     expect(socket.emitted[0]?.slice(0, 2)).toEqual([MESSAGE_DOWN, envelope]);
     expect(counted).toEqual([MESSAGE_DOWN]);
     socket.acknowledge(0, ack);
@@ -151,9 +154,9 @@ describe('a message down', () => {
 
   it('is listened to for as long as an ack can matter, each on its own', () => {
     const [first, second] = [jest.fn(), jest.fn()];
-    session.send(envelope, first);
+    session.send(body, first);
     jest.advanceTimersByTime(LISTEN_MS - 1);
-    session.send(envelope, second);
+    session.send(body, second);
     socket.acknowledge(0, 1);
     jest.advanceTimersByTime(LISTEN_MS);
     socket.acknowledge(1, 2);

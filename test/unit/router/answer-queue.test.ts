@@ -1,18 +1,18 @@
-import { getEventListeners } from 'node:events';
+import { Lifetime } from '../../../lib/amqp/lifetime';
 import { AnswerQueue } from '../../../lib/router/answer-queue';
 
 describe('AnswerQueue', () => {
   let queue: AnswerQueue;
-  let gone: AbortController;
+  let gone: Lifetime;
 
   beforeEach(() => {
     jest.useFakeTimers();
     queue = new AnswerQueue();
-    gone = new AbortController();
+    gone = new Lifetime();
   });
   afterEach(() => void jest.useRealTimers());
 
-  const next = (timeoutMs = 1000) => queue.next(timeoutMs, gone.signal);
+  const next = (timeoutMs = 1000) => queue.next(timeoutMs, gone);
 
   it('gives an answer that came before anybody asked', async () => {
     queue.push('early');
@@ -55,12 +55,12 @@ describe('AnswerQueue', () => {
 
   it('gives up at once when the consumer goes', async () => {
     const waiting = next();
-    gone.abort();
+    gone.end();
     await expect(waiting).resolves.toBeUndefined();
   });
 
   it('does not wait for a consumer that is gone, and still gives what is there', async () => {
-    gone.abort();
+    gone.end();
     await expect(next()).resolves.toBeUndefined();
     queue.push('there');
     await expect(next()).resolves.toEqual({ answer: 'there' });
@@ -75,6 +75,6 @@ describe('AnswerQueue', () => {
     await jest.advanceTimersByTimeAsync(5);
     await given;
     expect(jest.getTimerCount()).toBe(0);
-    expect(getEventListeners(gone.signal, 'abort')).toEqual([]);
+    expect(gone.size).toBe(0);
   });
 });

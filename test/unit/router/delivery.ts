@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Settlement } from '../../../lib/amqp/consumer';
+import { Lifetime } from '../../../lib/amqp/lifetime';
 import { RetryableError } from '../../../lib/errors';
 import { deliver, type DeliverContext } from '../../../lib/router/deliver';
 import { Suspects } from '../../../lib/router/suspects';
@@ -54,12 +55,13 @@ export function setUp() {
   const publisher = new FakePublisher();
   const log = new RecordingLog();
   const sendings: Sending[] = [];
-  const consumer = new AbortController();
+  const consumer = new Lifetime();
   const settled: jest.Mock<void, [Settlement]> = jest.fn<void, [Settlement]>();
   const startedAt = Date.now();
   const context: DeliverContext = {
     agentId: AGENT,
-    send: (sent, answer) => void sendings.push({ envelope: sent, answer, at: Date.now() - startedAt }),
+    send: (body, answer) =>
+      void sendings.push({ envelope: JSON.parse(body.toString()) as unknown, answer, at: Date.now() - startedAt }),
     publisher: publisher.asPublisher,
     declare: jest.fn(() => Promise.resolve()),
     delivery,
@@ -69,6 +71,6 @@ export function setUp() {
     log,
   };
   /** Begins a delivery; `settled` is called with what becomes of the message. */
-  const start = (message = consumed()) => deliver(context, message, consumer.signal).then(settled);
+  const start = (message = consumed()) => deliver(context, message, consumer).then(settled);
   return { counted, observed, publisher, log, sendings, consumer, settled, context, start };
 }

@@ -1,3 +1,4 @@
+import { Lifetime } from '../../../lib/amqp/lifetime';
 import type { Outcome } from '../../../lib/router/deliver';
 import { Suspects } from '../../../lib/router/suspects';
 
@@ -5,12 +6,12 @@ const WAIT_MS = 40;
 const delivered: Outcome = { kind: 'delivered' };
 
 let suspects: Suspects;
-let consumer: AbortController;
+let consumer: Lifetime;
 let sent: string[];
 
 beforeEach(() => {
   suspects = new Suspects(WAIT_MS);
-  consumer = new AbortController();
+  consumer = new Lifetime();
   sent = [];
 });
 
@@ -22,7 +23,7 @@ function pass(name: string, returns: number) {
     sent.push(name);
     return answered;
   };
-  return { outcome: suspects.pass(returns, handOver, consumer.signal), answer };
+  return { outcome: suspects.pass(returns, handOver, consumer), answer };
 }
 
 describe('messages that came back', () => {
@@ -66,7 +67,7 @@ describe('messages that came back', () => {
   it('are neither sent nor given up once their channel is gone', async () => {
     const one = pass('one', 8);
     const two = pass('two', 16);
-    consumer.abort();
+    consumer.end();
     one.answer();
     expect(await two.outcome).toEqual({ kind: 'released' });
     expect(sent).toEqual([]);
