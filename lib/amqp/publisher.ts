@@ -85,32 +85,29 @@ export class Publisher {
     const size = publication.body.length + ENTRY_BYTES;
     if (this.heldBytes + size > MAX_HELD_BYTES)
       throw unavailable('RabbitMQ is behind and too much waits for it already');
-    this.heldBytes += size;
-    try {
-      await this.repeat(publication, deadlineMs);
-    } finally {
-      this.heldBytes -= size;
-    }
-  }
-
-  private async repeat(publication: Publication, deadlineMs: number): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     let last: unknown;
-    while (Date.now() < deadline) {
-      try {
-        return await this.attempt(publication, deadline);
-      } catch (error) {
-        if (error instanceof UnroutableError) throw error;
-        last = error;
-        await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
+    this.heldBytes += size;
+    try {
+      while (Date.now() < deadline) {
+        try {
+          // One function for all of it: what waits for its confirm is the most that a busy node keeps in memory.
+          return await this.confirmed(this.free ?? (await this.writable(deadline)), publication, deadline);
+        } catch (error) {
+          if (error instanceof UnroutableError) throw error;
+          last = error;
+          await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
+        }
       }
+    } finally {
+      this.heldBytes -= size;
     }
     throw unavailable(`RabbitMQ did not confirm the message within ${deadlineMs} ms`, last);
   }
 
-  private async attempt(publication: Publication, until: number): Promise<void> {
-    const channel = this.ready && !this.full ? this.channel : null;
-    await this.confirmed(channel ?? (await this.writable(until)), publication, until);
+  /** The channel while it takes messages. */
+  private get free(): ConfirmChannel | null {
+    return this.ready && !this.full ? this.channel : null;
   }
 
   /**

@@ -124,8 +124,17 @@ export class AgentGateway {
     const session = this.sessionOf.get(socket);
     if (!session) return; // its socket was turned away as it connected
     try {
-      const overflow = session.inflow.enter();
-      const answer = overflow ? this.refuse(session, overflow) : await this.accept(session, message);
+      const { agentId, inflow } = session;
+      const overflow = inflow.enter();
+      let answer: ServerAck;
+      if (overflow) answer = this.refuse(agentId, overflow);
+      else {
+        try {
+          answer = await this.router.accept(agentId, message);
+        } finally {
+          inflow.leave();
+        }
+      }
       if (typeof ack === 'function') (ack as (answer: ServerAck) => void)(asKnownTo(session, answer));
     } catch (error) {
       this.metrics.inc('dmr_socket_errors_total');
@@ -214,15 +223,7 @@ export class AgentGateway {
     await within(finished, timeoutMs + CLOSING_MS, 'the node leaves');
   }
 
-  private async accept({ agentId, inflow }: AgentSession, message: unknown): Promise<ServerAck> {
-    try {
-      return await this.router.accept(agentId, message);
-    } finally {
-      inflow.leave();
-    }
-  }
-
-  private refuse({ agentId }: AgentSession, { reason, text }: Overflow): ServerAck {
+  private refuse(agentId: string, { reason, text }: Overflow): ServerAck {
     this.metrics.inc('dmr_messages_refused_total', { reason });
     const heldBack = this.overflows.mayTell(`${agentId} ${reason}`);
     if (heldBack !== undefined) this.log.warn('too many messages', { event: 'overflow', agentId, reason, heldBack });

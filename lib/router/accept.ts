@@ -95,10 +95,16 @@ function refusal(type: ProtocolError['type'], message: string): Refusal {
 }
 
 async function store(context: AcceptContext, envelope: Envelope, body: Buffer): Promise<void> {
+  const { publisher, confirmTimeoutMs, declareAgent } = context;
   const publication = { queue: envelope.recipientId, body, messageId: envelope.id, headers: traceHeaders(envelope) };
-  const publish = () => context.publisher.publish(publication, context.confirmTimeoutMs);
-  // A known agent without a queue: added a moment ago, or somebody deleted it.
-  await againOnceDeclared(publish, () => context.declareAgent(envelope.recipientId));
+  try {
+    await publisher.publish(publication, confirmTimeoutMs);
+  } catch (error) {
+    if (!(error instanceof UnroutableError)) throw error;
+    // A known agent without a queue: added a moment ago, or somebody deleted it.
+    await declareAgent(publication.queue);
+    await publisher.publish(publication, confirmTimeoutMs);
+  }
 }
 
 /** Beside the body, for whoever reads a queue without reading messages; the body's counts. */

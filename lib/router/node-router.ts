@@ -18,7 +18,7 @@ import type { RoutingEvents } from '../telemetry/routing-events';
 import { Trail } from '../telemetry/trail';
 import { TrailedEvents } from '../telemetry/trailed-events';
 import { noTracing, type Tracing } from '../telemetry/tracing';
-import { accept } from './accept';
+import { accept, type AcceptContext } from './accept';
 import { AgentConsumers } from './agent-consumers';
 import { declareEach } from './declare-each';
 import { deliver, type SendDown } from './deliver';
@@ -62,7 +62,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
   private readonly admin: AmqpConnection;
   private readonly publisher: Publisher;
   private readonly events: RoutingEvents;
-  private readonly failures: FailureLimit;
+  private readonly accepting: AcceptContext;
   private readonly asIs = new Set<string>();
   private readonly redeclaring = new Map<string, Promise<void>>();
   private known: AgentSnapshot = { agents: [], departed: [], missing: [] };
@@ -84,7 +84,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     this.trail = new Trail(config.trailSize);
     this.events = new TrailedEvents(metrics, log, this.trail);
     this.deadLetters = new DeadLetters(this.admin, this.publisher, config.ttl, log);
-    this.failures = new FailureLimit(config.limits.failuresPerSecond, metrics, log);
+    this.accepting = this.acceptContext(config);
     this.unwatch = watchRouter(this, metrics);
   }
 
@@ -129,17 +129,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
 
   /** The way up: from an authenticated agent into the recipient's queue. */
   accept(agentId: string, message: unknown): Promise<ServerAck> {
-    const { directory, publisher, tracing, events, log } = this;
-    const declareAgent = (id: string) => this.redeclare(id);
-    const declareFailures = () => this.declareOne(validationFailuresQueue(this.config.ttl));
-    const { failures } = this;
-    const { confirmTimeoutMs, limits } = this.config;
-    const limited = { confirmTimeoutMs, maxBytes: limits.messageBytes, failures };
-    return accept(
-      { directory, publisher, declareAgent, declareFailures, ...limited, tracing, events, log },
-      agentId,
-      message,
-    );
+    return accept(this.accepting, agentId, message);
   }
 
   /** Declares the queues of several agents and validation-failures, see `declareEach` for what it throws. */
@@ -209,6 +199,15 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
   async depths(agentId: string): Promise<QueueDepths> {
     const [queue, dlq] = await Promise.all([this.depth(agentId), this.depth(dlqName(agentId))]);
     return { queue, dlq };
+  }
+
+  private acceptContext({ confirmTimeoutMs, limits, ttl }: ServerConfig): AcceptContext {
+    const { directory, publisher, tracing, events, log, metrics } = this;
+    const declareAgent = (id: string) => this.redeclare(id);
+    const declareFailures = () => this.declareOne(validationFailuresQueue(ttl));
+    const failures = new FailureLimit(limits.failuresPerSecond, metrics, log);
+    const limited = { confirmTimeoutMs, maxBytes: limits.messageBytes, failures };
+    return { directory, publisher, declareAgent, declareFailures, ...limited, tracing, events, log };
   }
 
   private consumerOf(agentId: string, send: SendDown): QueueConsumer {
