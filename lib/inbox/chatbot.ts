@@ -1,5 +1,6 @@
 import type { AgentConfig } from '../config/types';
 import { FinalError, RetryableError } from '../errors';
+import { AnswerLateError, postJson, type Answer } from '../http/post-json';
 import type { Envelope } from '../protocol/envelope';
 import type { TraceContext } from '../telemetry/trace-context';
 
@@ -35,10 +36,14 @@ export class ChatbotRefusedError extends FinalError {
 /** Too early, too many, too slow (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4): the same request may succeed later. */
 const PASSING = new Set([408, 425, 429]);
 
-/** Nothing had been sent when these came: of the system, and of undici, Node's client. */
+/** Nothing had been sent when these came. */
 const BEFORE_SENDING = new Set([
-  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'],
-  'UND_ERR_CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
 ]);
 
 /**
@@ -65,7 +70,7 @@ export async function postToChatbot(
   throw new ChatbotFailedError(
     `answered with status ${status}`,
     'status',
-    millisecondsOf(headers.get('retry-after')),
+    millisecondsOf(headers['retry-after']),
     undefined,
     status,
   );
@@ -76,19 +81,11 @@ async function post(
   body: string,
   headers: Record<string, string>,
   timeoutMs: number,
-): Promise<Response> {
+): Promise<Answer> {
   try {
-    const response = await fetch(endpoint, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
-      redirect: 'manual', // a followed redirect may turn the POST into a GET that says 200
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    void response.body?.cancel().catch(() => undefined); // the status has said it all
-    return response;
+    return await postJson(endpoint, body, headers, timeoutMs);
   } catch (cause) {
-    if ((cause as { name?: unknown }).name === 'TimeoutError') {
+    if (cause instanceof AnswerLateError) {
       throw new ChatbotFailedError(`did not answer within ${timeoutMs} ms`, 'timeout', 0, cause);
     }
     const unsent = BEFORE_SENDING.has(codeOf(cause));
@@ -103,7 +100,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Seconds or a date (RFC 9110 10.2.3). */
-function millisecondsOf(retryAfter: string | null): number {
+function millisecondsOf(retryAfter: string | undefined): number {
   if (!retryAfter) return 0;
   const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : 0;
