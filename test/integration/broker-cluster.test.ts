@@ -27,7 +27,8 @@ describe('a cluster', () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ nodes: 3 });
-    line = await new MessageLine({ ...testAmqp(cluster.amqp), heartbeatS: 1 }).start();
+    // A connection that a busy machine cuts for a missed heartbeat comes back into the election and is stuck for 10 s.
+    line = await new MessageLine({ ...testAmqp(cluster.amqp), heartbeatS: 10 }).start();
     await line.flows();
     // RabbitMQ 3.10 has the name of a new queue on disk after 3 s: a node killed before does not know its part of it.
     await pause(4000);
