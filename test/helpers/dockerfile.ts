@@ -153,3 +153,20 @@ function pairs(text: string): Record<string, string> {
   const found = text.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g);
   return Object.fromEntries([...found].map(([, name, quoted, plain]) => [name as string, quoted ?? plain ?? '']));
 }
+
+/** What the images of our Dockerfile are started with, without building them. */
+export function imagesOf(): Record<string, Pick<Image, 'env' | 'cmd'>> {
+  const images: Record<string, Pick<Image, 'env' | 'cmd'>> = {};
+  for (const { name, from, instructions } of stagesOf(readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8'))) {
+    const texts = (wanted: string) => instructions.flatMap((each) => (each.name === wanted ? each.text : []));
+    const env = Object.assign({ ...images[from]?.env }, ...texts('ENV').map(pairs)) as Record<string, string>;
+    const cmd =
+      texts('CMD')
+        .map((text) => JSON.parse(text) as string[])
+        .at(-1) ??
+      images[from]?.cmd ??
+      [];
+    images[name] = { env, cmd };
+  }
+  return images;
+}
