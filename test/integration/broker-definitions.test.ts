@@ -110,6 +110,19 @@ describe('a RabbitMQ with our definitions', () => {
       expect(all.filter(({ name, type }) => type !== 'quorum' && !name.startsWith('MOL-'))).toEqual([]);
     });
 
+    it('a full dead-letter queue loses nothing: what should go there waits', async () => {
+      await asAdmin.drain(DLQ);
+      const policy = `operator-policies/${vhost}/full`;
+      const definition = { 'max-length': 1 };
+      await management.request('PUT', policy, { pattern: '\\.dlq$', 'apply-to': 'queues', priority: 9, definition });
+      const letters = Array.from({ length: 12 }, (_, index) => `no JSON ${index}`);
+      for (const letter of letters) await asAdmin.put(police.id, letter);
+      await eventually(async () => ((await ready(DLQ)) ?? 0) > 0);
+      await management.request('DELETE', policy);
+      const dead = await asAdmin.waitFor(DLQ, letters.length, 20_000);
+      expect([...new Set(dead.map(({ body }) => body))].sort()).toEqual(letters.sort());
+    });
+
     it('none of its connections was refused anything', async () => {
       expect(await (await fetch(`${first.url}/v1/health`)).json()).toMatchObject({ status: 'ok' });
       expect(await (await fetch(`${second.url}/v1/health`)).json()).toMatchObject({ status: 'ok' });
