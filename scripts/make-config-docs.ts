@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CONTRADICTIONS } from '../lib/config/contradictions';
+import { fileVariable } from '../lib/config/from-file';
 import type { Variable, Variables } from '../lib/config/variable';
 import { VARIABLES, type VariableRole } from '../lib/config/variables';
 
@@ -19,6 +20,10 @@ const INTRODUCTION = `# Configuration
 Everything is configured by environment variables, read once when a process starts. An empty variable counts as
 missing. A missing, wrong or contradictory variable ends the start with one line that names it, and exit code 78
 (EX_CONFIG). The values of secrets never appear in that line.
+
+Secrets may be given as files, as Docker and Kubernetes hand them out: where the table says so, \`NAME_FILE\` is the path of
+a file that holds the value of \`NAME\`, read once as well. Both at the same time are a contradiction. The line break that ends
+the file is no part of the value, and an empty file ends the start.
 
 This file and the two \`.env.example\` are made from the table in \`lib/config\` by \`npx tsx scripts/make-config-docs.ts\`.
 The REPL joins the mesh with the logger's and RabbitMQ's variables of the server alone.
@@ -40,7 +45,9 @@ function envExample(variables: Variables): string {
 function envEntry([name, variable]: [string, Variable]): string {
   const mark = variable.required ? '' : '# ';
   const status = variable.required ? 'Required: ' : 'Wants ';
-  return `# ${variable.doc}\n# ${status}${variable.rule.wants}.\n${mark}${name}=${variable.default ?? variable.example ?? ''}\n`;
+  const byFile = fileVariable(name, variable);
+  const instead = byFile ? `# Or ${byFile}: the path of a file that holds it.\n` : '';
+  return `# ${variable.doc}\n# ${status}${variable.rule.wants}.\n${instead}${mark}${name}=${variable.default ?? variable.example ?? ''}\n`;
 }
 
 function section({ role, title }: { role: VariableRole; title: string }): string {
@@ -53,7 +60,9 @@ function section({ role, title }: { role: VariableRole; title: string }): string
 
 function tableRow([name, variable]: [string, Variable]): string[] {
   const fallback = variable.default ? `\`${variable.default}\`` : variable.required ? 'required' : 'none';
-  return [name, variable.doc, variable.secret ? `${fallback}, secret` : fallback, variable.rule.wants];
+  const byFile = fileVariable(name, variable);
+  const notes = [fallback, ...(variable.secret ? ['secret'] : []), ...(byFile ? [`or ${byFile}`] : [])];
+  return [name, variable.doc, notes.join(', '), variable.rule.wants];
 }
 
 /** Aligned as prettier aligns it, so that a format check leaves the file alone. */

@@ -8,6 +8,7 @@ export {
   serverConfig,
   type NodeRole,
 } from './current';
+export { healthPort } from './health-port';
 export { loadAgentConfig } from './load-agent';
 export { loadMeshConfig, loadServerConfig } from './load-server';
 export { loadCentOpsStandInConfig, loadChatbotStandInConfig } from './load-stand-ins';

@@ -1,5 +1,6 @@
 import { ConfigError } from './config-error';
 import { CONTRADICTIONS, type Contradiction } from './contradictions';
+import { givenFor } from './from-file';
 import type { Variable, Variables } from './variable';
 import { VARIABLES, type RoleValues, type VariableRole } from './variables';
 
@@ -9,18 +10,24 @@ import { VARIABLES, type RoleValues, type VariableRole } from './variables';
  */
 export function read<R extends VariableRole>(role: R, env: NodeJS.ProcessEnv): RoleValues<R> {
   const variables: Variables = VARIABLES[role];
-  const entries = Object.entries(variables).map(([name, variable]) => [name, readOne(name, variable, env[name])]);
+  const entries = Object.entries(variables).map(([name, variable]) => [name, readOne(name, variable, env)]);
   const values = Object.fromEntries(entries) as RoleValues<R>;
   refuseContradictions(role, values, env);
   return values;
 }
 
-function readOne(name: string, { rule, ...variable }: Variable, given: string | undefined): unknown {
-  const text = given || variable.default;
-  if (text === undefined && !variable.required) return undefined;
+function readOne(name: string, variable: Variable, env: NodeJS.ProcessEnv): unknown {
+  const { rule, required, secret } = variable;
+  const given = givenFor(name, variable, env);
+  const { by, file } = given;
+  const text = given.text ?? variable.default;
+  if (text === undefined && !required && !file) return undefined;
   const value = text === undefined ? undefined : rule.parse(text);
-  if (value === undefined) throw new ConfigError(name, rule.wants, { text, secret: variable.secret });
-  return value;
+  if (value !== undefined) return value;
+  // Of a file its name is shown, never what is in it.
+  throw file
+    ? new ConfigError(by, `a file that holds ${rule.wants}`, { text: file })
+    : new ConfigError(by, rule.wants, { text, secret });
 }
 
 function refuseContradictions<R extends VariableRole>(role: R, values: RoleValues<R>, env: NodeJS.ProcessEnv): void {

@@ -17,6 +17,7 @@ export const CENTOPS_STAND_IN_VARIABLES = {
     doc: 'Public key of the first agent; line breaks may be written as `\\n`.',
     rule: publicKey(),
     required: true,
+    orFile: true,
   },
   MOCK_DMR_AGENT_B_ID: { doc: 'UUID of the second agent.', rule: uuid(), required: true },
   MOCK_DMR_AGENT_B_NAME: { doc: 'Name of the second agent.', rule: text('a name'), default: 'Tax office' },
@@ -24,6 +25,7 @@ export const CENTOPS_STAND_IN_VARIABLES = {
     doc: 'Public key of the second agent; line breaks may be written as `\\n`.',
     rule: publicKey(),
     required: true,
+    orFile: true,
   },
 } as const satisfies Variables;
 

@@ -8,8 +8,10 @@ export interface Variable<T = unknown> {
   /** What an absent or empty variable stands for, as text. */
   readonly default?: string;
   readonly required?: true;
-  /** The value is never printed. */
+  /** The value is never printed, and may be given as a file; see `fileVariable`. */
   readonly secret?: true;
+  /** No secret, and may be given as a file all the same. */
+  readonly orFile?: true;
   /** What to write into `.env.example` when there is no default. */
   readonly example?: string;
 }
