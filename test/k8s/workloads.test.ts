@@ -19,31 +19,40 @@ function documentedSecrets(namespace: string): string[] {
     });
 }
 
-/** Every Secret or ConfigMap that an object names, wherever it does, with the keys that it wants of it. */
-function references(value: unknown): { kind: 'Secret' | 'ConfigMap'; name: string }[] {
+/** Fields that name an object of a kind, and at times its keys. */
+const NAMING: Record<string, Reference['kind']> = {
+  secret: 'Secret',
+  secretRef: 'Secret',
+  secretKeyRef: 'Secret',
+  configMap: 'ConfigMap',
+  configMapRef: 'ConfigMap',
+  configMapKeyRef: 'ConfigMap',
+};
+
+interface Reference {
+  kind: 'Secret' | 'ConfigMap';
+  /** With the key behind a slash, where one is wanted. */
+  name: string;
+}
+
+/** Every Secret and ConfigMap that is named anywhere in an object. */
+function references(value: unknown): Reference[] {
   if (typeof value !== 'object' || value === null) return [];
-  const fields = value as Record<
-    string,
-    { name?: string; key?: string; items?: { key: string }[]; secretName?: string }
-  >;
-  const named = (kind: 'Secret' | 'ConfigMap', field: string) => {
-    const { name, key, items = [] } = fields[field] ?? {};
-    const keys = [key, ...items.map((item) => item.key)].filter((one) => one !== undefined);
-    return name ? [{ kind, name }, ...keys.map((one) => ({ kind, name: `${name}/${one}` }))] : [];
-  };
-  const secretName = fields['secretName'] as unknown;
-  const items = (fields['items'] as unknown as { key: string }[] | undefined) ?? [];
-  const bySecretName =
-    typeof secretName === 'string' ? [secretName, ...items.map(({ key }) => `${secretName}/${key}`)] : [];
-  return [
-    ...bySecretName.map((name) => ({ kind: 'Secret' as const, name })),
-    ...['secretRef', 'secretKeyRef'].flatMap((field) => named('Secret', field)),
-    ...['configMap', 'configMapRef', 'configMapKeyRef'].flatMap((field) => named('ConfigMap', field)),
-    ...Object.entries(fields)
-      .filter(([field]) => field === 'secret' && 'name' in (fields['secret'] ?? {}))
-      .flatMap(() => named('Secret', 'secret')),
-    ...Object.values(fields).flatMap(references),
-  ];
+  return Object.entries(value).flatMap(([field, child]) => [...namedBy(field, child), ...references(child)]);
+}
+
+function namedBy(field: string, value: unknown): Reference[] {
+  if (field === 'secretName') return [{ kind: 'Secret', name: value as string }];
+  const kind = NAMING[field];
+  if (!kind) return [];
+  const {
+    key,
+    items = [],
+    ...named
+  } = value as { name?: string; secretName?: string; key?: string; items?: { key: string }[] };
+  const name = named.name ?? named.secretName ?? '';
+  const keys = [...(key === undefined ? [] : [key]), ...items.map((item) => item.key)];
+  return [{ kind, name }, ...keys.map((one) => ({ kind, name: `${name}/${one}` }))];
 }
 
 let rendered: Record<Overlay, Manifest[]>;
@@ -87,7 +96,10 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     const namespace = ofKind(rendered[overlay], 'Namespace')[0]?.metadata.name ?? '';
     const known = {
       Secret: documentedSecrets(namespace),
-      ConfigMap: ofKind(rendered[overlay], 'ConfigMap').map(({ metadata }) => metadata.name),
+      ConfigMap: ofKind<{ data: object }>(rendered[overlay], 'ConfigMap').flatMap(({ metadata: { name }, data }) => [
+        name,
+        ...Object.keys(data).map((key) => `${name}/${key}`),
+      ]),
     };
     const named = rendered[overlay].flatMap(references);
     expect(named.length).toBeGreaterThan(1);
