@@ -7,10 +7,11 @@ import path from 'node:path';
 import { isatty } from 'node:tty';
 import { provideBroker } from './lib/broker/provide-broker';
 import type { ProvidedBroker } from './lib/broker/types';
+import { provideKubectl } from './lib/kubectl';
 import { providePrometheus } from './lib/prometheus';
 import { runCommand } from './lib/run-command';
 import { Stopwatch } from './lib/stopwatch';
-import { prometheusEnv, testEnv } from './lib/test-env';
+import { kubectlEnv, prometheusEnv, testEnv } from './lib/test-env';
 import { countsLine } from './lib/test-results';
 
 const JEST = path.join(__dirname, '../node_modules/jest/bin/jest.js');
@@ -53,12 +54,13 @@ const asking = {
 
 /** A broker is mostly waiting, a build mostly computing: side by side. Tests of whole processes run the built ones. */
 async function prepare(): Promise<{ broker: ProvidedBroker; env: Record<string, string> }> {
-  const [broker, prometheus] = await Promise.all([
+  const [broker, prometheus, kubectl] = await Promise.all([
     watch.time('broker', startBroker()),
     watch.time('prometheus', providePrometheus(asking)),
+    watch.time('kubectl', provideKubectl(asking)),
     watch.time('build', build()),
   ]);
-  return { broker, env: { ...testEnv(broker), ...prometheusEnv(prometheus) } };
+  return { broker, env: { ...testEnv(broker), ...prometheusEnv(prometheus), ...kubectlEnv(kubectl) } };
 }
 
 async function startBroker(): Promise<ProvidedBroker> {

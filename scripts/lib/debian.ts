@@ -9,7 +9,7 @@ import type { RunCommand } from './run-command';
 const SCRIPT = path.join(__dirname, 'install-debian.sh');
 
 /** A package of Debian and Ubuntu that this project can install, see install-debian.sh for what stays off. */
-export type DebianPackage = 'rabbitmq-server' | 'prometheus';
+export type DebianPackage = 'rabbitmq-server' | 'prometheus' | 'kubernetes-client';
 
 /** How this process may become root: it is, `sudo` needs no password, `sudo` may ask for one, or not at all. */
 export type Root = 'root' | 'sudo' | 'sudo-asks' | 'none';

@@ -14,6 +14,7 @@ case "$package" in
     installed erlang-base || units="$units epmd.service epmd.socket"
     ;;
   prometheus) units=prometheus.service ;;
+  kubernetes-client) units= ;;
   *)
     echo "install-debian.sh does not know which services of \"$package\" to keep off" >&2
     exit 64
@@ -40,6 +41,6 @@ fi
 install || { apt update && install; }
 
 # The package also asks for a start at the next boot.
-if [ -d /run/systemd/system ]; then
+if [ -n "$units" ] && [ -d /run/systemd/system ]; then
   systemctl disable --now $units
 fi

@@ -17,6 +17,11 @@ export function testEnv(broker: ProvidedBroker): Record<string, string> {
   };
 }
 
+/** The variable by which tests find kubectl, see test/helpers/manifests.ts. */
+export function kubectlEnv(kubectl: string): Record<string, string> {
+  return { DMR_TEST_KUBECTL: kubectl };
+}
+
 /** The variables by which tests find Prometheus, see test/helpers/prometheus.ts. */
 export function prometheusEnv({ prometheus, promtool }: InstalledPrometheus): Record<string, string> {
   return { DMR_TEST_PROMETHEUS: prometheus, DMR_TEST_PROMTOOL: promtool };
