@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const version = process.argv[2] ?? '';
 const changelog = readFileSync(new URL('../CHANGELOG.md', import.meta.url), 'utf8');
 const sections = changelog.split(/^## /m).slice(1);
-const section = sections.find((text) => text.startsWith(`[${version}]`));
+const section = sections.find((text) => /^\d/.test(version) && text.startsWith(`[${version}]`));
 // Behind the last section stand the links of the versions.
 const body = section
   ?.slice(section.indexOf('\n'))
