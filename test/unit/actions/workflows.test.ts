@@ -123,6 +123,15 @@ describe('CI', () => {
     expect(all.filter((name) => !selections.some((selects) => selects(name)))).toEqual([]);
   });
 
+  it('tests the RabbitMQ of the compose file and of the manifests', () => {
+    const files = ['docker-compose.yml', 'k8s/base/rabbitmq/cluster.yaml'].filter((file) =>
+      existsSync(path.join(ROOT, file)),
+    );
+    const images = files.map((file) => /image: rabbitmq:(\d+\.\d+)/.exec(read(file))?.[1]);
+    const pairs = ci.workflow.jobs['broker']?.strategy?.matrix['include'] as { rabbitmq: string }[];
+    expect(pairs.map(({ rabbitmq }) => rabbitmq)).toEqual(expect.arrayContaining(images));
+  });
+
   it('tests every Node.js that package.json allows from its oldest on, and RabbitMQ 3.13 and 4', () => {
     const { check, broker } = ci.workflow.jobs;
     expect(check?.strategy?.matrix['node']).toEqual([20, 22, 24]);
