@@ -85,8 +85,11 @@ describe('what an operator does with dead letters', () => {
     expect(idsOf(back)).toEqual(idsOf(dead));
     expect(back.map(({ body }) => body)).toEqual(dead.map(({ body }) => body));
     for (const { headers, persistent } of back) {
-      const { 'x-dmr-replayed-at': at, ...others } = headers as Record<string, string>;
-      expect(others).toEqual({ traceparent: 'kept', 'x-dmr-replayed': 1, 'x-delivery-count': 0 });
+      // The counts are the broker's own: which there are, depends on its version.
+      const { 'x-delivery-count': returns = 0, 'x-acquired-count': _acquired, ...ours } = headers;
+      expect(returns).toBe(0);
+      const { 'x-dmr-replayed-at': at, ...others } = ours as Record<string, string>;
+      expect(others).toEqual({ traceparent: 'kept', 'x-dmr-replayed': 1 });
       expect([before, at, after]).toEqual([before, at, after].sort());
       expect(persistent).toBe(true);
     }
