@@ -9,6 +9,7 @@ export {
   type NodeRole,
 } from './current';
 export { loadAgentConfig } from './load-agent';
+export { loadKeyCheckConfig, type KeyCheckSources } from './load-keys';
 export { loadMeshConfig, loadServerConfig } from './load-server';
 export { loadCentOpsStandInConfig, loadChatbotStandInConfig } from './load-stand-ins';
 export { orExit, orExitAsync } from './or-exit';

@@ -178,6 +178,15 @@ export interface AgentConfig extends NodeConfig {
   messageBinding: 'prefer' | 'require';
 }
 
+/** What it takes to check whether an agent's key is the one that is listed; where the list is, as far as that is known. */
+export interface KeyCheckConfig {
+  agentId: string;
+  /** As that of an agent. */
+  privateKeyPem: string;
+  centOps: Pick<CentOpsConfig, 'url' | 'apiKey' | 'apiSecret'> | undefined;
+  uplink: AgentConfig['uplink'] | undefined;
+}
+
 /** The stand-in of CentOps: two agents, named as in the deployed stand-in. */
 export interface CentOpsStandInConfig extends NodeConfig {
   port: number;

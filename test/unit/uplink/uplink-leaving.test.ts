@@ -40,7 +40,7 @@ async function connect(onMessage: MessageListener = () => Promise.resolve(OK)): 
     reconnectDelayMs: 600_000,
     reconnectDelayMaxMs: 600_000,
   };
-  client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, keys, onMessage, new RecordingLog());
+  client = new UplinkClient({ agentId: alpha.id, uplink }, keys, onMessage, new RecordingLog());
   client.start();
   await eventually(() => client.ready, FAST);
 }
