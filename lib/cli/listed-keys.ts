@@ -60,7 +60,7 @@ export async function listFromServer({ agentId, privateKeyPem, uplink }: KeyChec
           const result = attempts.ended(error);
           if (result) resolve(result);
         } catch (failure) {
-          reject(failure as RetryableError);
+          reject(failure);
         }
       };
       client.on('fullList', (agents) => resolve({ agents, rejected: [], contradicted: [] }));

@@ -144,6 +144,8 @@ export interface AgentConfig extends NodeConfig {
   port: number;
   /** As that of a server node. */
   metricsPort?: number;
+  /** Whether `/v1/docs` is served. */
+  apiDocs: boolean;
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentConfig } from '../../../lib/config/types';
 import { KeyRing } from '../../../lib/crypto/key-ring';
 import type { RetryableError } from '../../../lib/errors';
 import type { Envelope } from '../../../lib/protocol/envelope';
