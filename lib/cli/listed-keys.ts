@@ -56,12 +56,9 @@ export async function listFromServer({ agentId, privateKeyPem, uplink }: KeyChec
   try {
     return await new Promise<Listed>((resolve, reject) => {
       const ended = (error?: Error) => {
-        try {
-          const result = attempts.ended(error);
-          if (result) resolve(result);
-        } catch (failure) {
-          reject(failure);
-        }
+        const result = attempts.ended(error);
+        if (result instanceof RetryableError) reject(result);
+        else if (result) resolve(result);
       };
       client.on('fullList', (agents) => resolve({ agents, rejected: [], contradicted: [] }));
       client.on('failed', ended);
@@ -89,13 +86,13 @@ class LoginAttempts {
     this.refusedNow = true;
   }
 
-  /** The result, or undefined when another attempt may tell more; throws RetryableError SERVER_UNREACHABLE. */
-  ended(error: Error | undefined): Listed | undefined {
+  /** What it comes to, RetryableError SERVER_UNREACHABLE among it; undefined when another attempt may tell more. */
+  ended(error: Error | undefined): Listed | RetryableError | undefined {
     const refused = this.refusedNow;
     this.refusedNow = false;
     if (refused && error) return { refused: error.message };
     if (refused) return ++this.silentRefusals < MAX_SILENT_REFUSALS ? undefined : { refused: undefined };
-    if (++this.failures >= this.urls.length * (1 + this.silentRefusals)) throw unreachable(this.urls, error);
+    if (++this.failures >= this.urls.length * (1 + this.silentRefusals)) return unreachable(this.urls, error);
     return undefined;
   }
 }
