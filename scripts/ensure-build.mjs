@@ -8,7 +8,16 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-const SOURCES = ['lib', 'mixins', 'services', 'types', 'moleculer.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'lib',
+  'public',
+  'mixins',
+  'services',
+  'types',
+  'moleculer.config.ts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 const BUILT = path.join(ROOT, 'dist/moleculer.config.js');
 
 /** Folders count as well: they change when a file goes. */

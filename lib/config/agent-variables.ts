@@ -42,6 +42,11 @@ const UPLINK_VARIABLES = {
 export const AGENT_VARIABLES = {
   PORT: { doc: 'REST port; 0 takes any free one.', rule: whole(0, 65535), default: '8077' },
   METRICS_PORT,
+  API_DOCS: {
+    doc: 'Whether `/v1/docs` shows the REST interface to a browser and sends messages from there; `auto`: unless ENVIRONMENT is production.',
+    rule: oneOf('auto', 'on', 'off'),
+    default: 'auto',
+  },
   ...NODE_VARIABLES,
   ...tracingVariables('dmr-agent'),
   AGENT_ID: {

@@ -42,6 +42,24 @@ const SAME_PORT = {
   found: (v: Pick<RoleValues<'server'>, 'PORT' | 'METRICS_PORT'>) => v.METRICS_PORT === v.PORT && v.PORT !== 0,
 } as const;
 
+type CentOpsLogin = Pick<RoleValues<'server'>, 'CENTOPS_CONFIGURATION_API_KEY' | 'CENTOPS_CONFIGURATION_API_SECRET'>;
+
+/** Wrong wherever CentOps is asked. */
+const CENTOPS_LOGIN = [
+  {
+    variable: 'CENTOPS_CONFIGURATION_API_SECRET',
+    wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
+    found: (v: CentOpsLogin) =>
+      v.CENTOPS_CONFIGURATION_API_KEY !== undefined && v.CENTOPS_CONFIGURATION_API_SECRET === undefined,
+  },
+  {
+    variable: 'CENTOPS_CONFIGURATION_API_KEY',
+    wants: 'an API key, as CENTOPS_CONFIGURATION_API_SECRET is set',
+    found: (v: CentOpsLogin) =>
+      v.CENTOPS_CONFIGURATION_API_KEY === undefined && v.CENTOPS_CONFIGURATION_API_SECRET !== undefined,
+  },
+] as const;
+
 /** Wrong in every role that traces. */
 const COLLECTOR_KEY = {
   variable: 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
@@ -79,16 +97,7 @@ export const CONTRADICTIONS: Contradictions = {
     ...MESH,
     SAME_PORT,
     COLLECTOR_KEY,
-    {
-      variable: 'CENTOPS_CONFIGURATION_API_SECRET',
-      wants: 'an API secret, as CENTOPS_CONFIGURATION_API_KEY is set',
-      found: (v) => v.CENTOPS_CONFIGURATION_API_KEY !== undefined && v.CENTOPS_CONFIGURATION_API_SECRET === undefined,
-    },
-    {
-      variable: 'CENTOPS_CONFIGURATION_API_KEY',
-      wants: 'an API key, as CENTOPS_CONFIGURATION_API_SECRET is set',
-      found: (v) => v.CENTOPS_CONFIGURATION_API_KEY === undefined && v.CENTOPS_CONFIGURATION_API_SECRET !== undefined,
-    },
+    ...CENTOPS_LOGIN,
     {
       variable: 'MESSAGE_RETRY_DELAY_MS',
       wants: 'at most MESSAGE_RETRY_DELAY_MAX_MS',
@@ -107,6 +116,7 @@ export const CONTRADICTIONS: Contradictions = {
     },
   ],
   mesh: MESH,
+  keys: [UNVERIFIED, ...CENTOPS_LOGIN],
   agent: [
     UNVERIFIED,
     SAME_PORT,

@@ -3,12 +3,6 @@ import { createSecureContext } from 'node:tls';
 import { Cron } from 'croner';
 import { importPrivateKey, importPublicKey } from '../crypto/keys';
 
-/** PEM text with real line breaks, one at the end, and nothing else around its lines. */
-export function pemLines(text: string): string {
-  const lines = text.split(/\r?\n|\\r\\n|\\n/).map((line) => line.trim());
-  return `${lines.filter(Boolean).join('\n')}\n`;
-}
-
 /** Whether the pattern has a next run; the number of fields is not looked at. */
 export function isCronPattern(pattern: string): boolean {
   return succeeds(() => new Cron(pattern, { paused: true, mode: '5-or-6-parts' }).nextRun() !== null);

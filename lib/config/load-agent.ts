@@ -13,6 +13,7 @@ export function loadAgentConfig(env: NodeJS.ProcessEnv = process.env): AgentConf
     tracing: tracingConfig(values),
     port: values.PORT,
     metricsPort: values.METRICS_PORT,
+    apiDocs: values.API_DOCS === 'auto' ? values.ENVIRONMENT !== 'production' : values.API_DOCS === 'on',
     agentId: values.AGENT_ID,
     privateKeyPem: values.AGENT_PRIVATE_KEY,
     previousPrivateKeyPem: values.AGENT_PRIVATE_KEY_PREVIOUS,

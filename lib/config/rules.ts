@@ -1,6 +1,8 @@
 import path from 'node:path';
 import Validator, { type RuleCustomInline, type ValidationRuleObject } from 'fastest-validator';
-import { isCronPattern, isOwnPrivateKey, isPublicKey, pemLines } from './formats';
+import { MIN_BITS } from '../crypto/keys';
+import { pemLines } from '../crypto/pem';
+import { isCronPattern, isOwnPrivateKey, isPublicKey } from './formats';
 import type { LoggerConfig } from './types';
 
 /** How the text of a variable becomes a value. */
@@ -157,7 +159,7 @@ export const cron = () =>
 /** Our own RSA private key, with real line breaks. */
 export const privateKey = () =>
   rule<string>(
-    'an RSA private key of at least 2048 bits as PEM (PKCS#8 or PKCS#1)',
+    `an RSA private key of at least ${MIN_BITS} bits as PEM (PKCS#8 or PKCS#1)`,
     becomes(pemLines),
     { type: 'string', pattern: /^-----BEGIN (RSA )?PRIVATE KEY-----\n/ },
     holds(isOwnPrivateKey),
@@ -166,7 +168,7 @@ export const privateKey = () =>
 /** Somebody's RSA public key, with real line breaks. */
 export const publicKey = () =>
   rule<string>(
-    'an RSA public key of at least 2048 bits as PEM (SPKI, PKCS#1 or X.509)',
+    `an RSA public key of at least ${MIN_BITS} bits as PEM (SPKI, PKCS#1 or X.509)`,
     becomes(pemLines),
     { type: 'string', pattern: /^-----BEGIN ((RSA )?PUBLIC KEY|CERTIFICATE)-----\n/ },
     holds(isPublicKey),

@@ -144,6 +144,8 @@ export interface AgentConfig extends NodeConfig {
   port: number;
   /** As that of a server node. */
   metricsPort?: number;
+  /** Whether `/v1/docs` is served. */
+  apiDocs: boolean;
   agentId: string;
   /** RSA private key, PEM (PKCS#8 or PKCS#1) with real line breaks; checked at start. */
   privateKeyPem: string;
@@ -176,6 +178,15 @@ export interface AgentConfig extends NodeConfig {
   duplicateWindowMs: number;
   /** `require` refuses a seal without the claims that bind it to its envelope; `prefer` checks them when present. */
   messageBinding: 'prefer' | 'require';
+}
+
+/** What it takes to check whether an agent's key is the one that is listed; where the list is, as far as that is known. */
+export interface KeyCheckConfig {
+  agentId: string;
+  /** As that of an agent. */
+  privateKeyPem: string;
+  centOps: Pick<CentOpsConfig, 'url' | 'apiKey' | 'apiSecret'> | undefined;
+  uplink: AgentConfig['uplink'] | undefined;
 }
 
 /** The stand-in of CentOps: two agents, named as in the deployed stand-in. */

@@ -1,4 +1,5 @@
 import { AGENT_VARIABLES } from './agent-variables';
+import { KEY_VARIABLES } from './key-variables';
 import { AMQP_VARIABLES, NODE_VARIABLES, PROCESS_VARIABLES } from './node-variables';
 import { SERVER_VARIABLES } from './server-variables';
 import { CENTOPS_STAND_IN_VARIABLES, CHATBOT_STAND_IN_VARIABLES } from './stand-in-variables';
@@ -11,6 +12,7 @@ export const VARIABLES = {
   agent: AGENT_VARIABLES,
   centops: CENTOPS_STAND_IN_VARIABLES,
   chatbot: CHATBOT_STAND_IN_VARIABLES,
+  keys: KEY_VARIABLES,
   mesh: { ...NODE_VARIABLES, ...AMQP_VARIABLES },
 } as const satisfies Record<string, Variables>;
 

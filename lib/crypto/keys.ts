@@ -2,7 +2,8 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import NodeRSA from 'node-rsa';
 import { FinalError } from '../errors';
 
-const MIN_BITS = 2048;
+/** The shortest RSA key that is accepted anywhere, bits (RFC 7518, 3.3 and 4.3). */
+export const MIN_BITS = 2048;
 
 /** PEM text often travels through environment variables and JSON with its line breaks written as `\n`. */
 export function normalizePem(pem: string): string {

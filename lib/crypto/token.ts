@@ -3,6 +3,10 @@ import { compactVerify, decodeProtectedHeader, SignJWT } from 'jose';
 import { FinalError } from '../errors';
 import { isCanonical } from './compact';
 
+/** Why a login is refused, as the agent hears it: `dmr keys check` tells by these words what is wrong. */
+export const NOT_LISTED = 'the agent is not listed by CentOps';
+export const WRONG_SIGNATURE = "the signature does not fit the agent's key";
+
 const LIFETIME_S = 60;
 /** How far an agent's clock may run ahead of ours, s. */
 const CLOCK_SKEW_S = 60;
@@ -39,7 +43,7 @@ export async function verifyToken(
   if (typeof token !== 'string' || token === '') throw new TokenError('there is none');
   const agentId = claimedAgent(token);
   const key = keyOf(agentId);
-  if (!key) throw new TokenError('the agent is not listed by CentOps');
+  if (!key) throw new TokenError(NOT_LISTED);
   const claims = await verifiedClaims(token, key);
   if (claims.sub !== agentId) throw new TokenError("'sub' is not the agent of 'kid'");
   if (typeof claims.exp !== 'number') throw new TokenError("'exp' is missing");
@@ -64,7 +68,7 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<Record<str
     const claims: unknown = JSON.parse(new TextDecoder().decode(payload));
     if (typeof claims === 'object' && claims !== null) return claims as Record<string, unknown>;
   } catch (cause) {
-    throw new TokenError("the signature does not fit the agent's key", cause);
+    throw new TokenError(WRONG_SIGNATURE, cause);
   }
   throw new TokenError('its claims are not an object');
 }

@@ -1,4 +1,4 @@
-import type { ValidationSchema } from 'fastest-validator';
+import type { RuleCustomInline, ValidationRuleObject, ValidationSchema } from 'fastest-validator';
 import { checker } from './checker';
 import { isIsoTimestamp } from './envelope';
 
@@ -68,27 +68,37 @@ const message = {
   ]),
 };
 
-const check = checker({
+/** What `Date.prototype.toISOString` prints; code, so whoever describes the schema in other words needs it by name. */
+export const ISO_TIMESTAMP: RuleCustomInline = {
+  type: 'custom',
+  check(value: unknown, errors: unknown) {
+    if (!isIsoTimestamp(value))
+      (errors as { type: string; actual: unknown }[]).push({ type: 'isoTimestamp', actual: undefined });
+    return value;
+  },
+};
+
+/** The rules of the conversation that is handed over. */
+export const CHAT_PAYLOAD_RULE = {
+  type: 'object',
+  strict: true,
+  props: {
+    chat: { type: 'object', strict: true, props: chat },
+    messages: { type: 'array', items: { type: 'object', strict: true, props: message } },
+  },
+} as const satisfies ValidationRuleObject;
+
+/** The rules of what a chatbot posts. */
+export const OUTGOING_MESSAGE_SCHEMA: ValidationSchema = {
   $$strict: true,
   id: { type: 'uuid' },
   recipientId: { type: 'uuid' },
   type: { type: 'equal', value: 'ChatMessage', strict: true },
-  timestamp: {
-    type: 'custom',
-    check(value: unknown, errors: { type: string; actual: unknown }[]) {
-      if (!isIsoTimestamp(value)) errors.push({ type: 'isoTimestamp', actual: undefined });
-      return value;
-    },
-  },
-  payload: {
-    type: 'object',
-    strict: true,
-    props: {
-      chat: { type: 'object', strict: true, props: chat },
-      messages: { type: 'array', items: { type: 'object', strict: true, props: message } },
-    },
-  },
-});
+  timestamp: ISO_TIMESTAMP,
+  payload: CHAT_PAYLOAD_RULE,
+};
+
+const check = checker(OUTGOING_MESSAGE_SCHEMA);
 
 /**
  * Every rule that a posted message violates, with its path (`payload.messages[0].id`); empty when it is valid.

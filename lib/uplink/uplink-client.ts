@@ -32,7 +32,7 @@ interface UplinkEvents {
   leaving: [];
   /** How long the connection was up, ms. */
   disconnected: [number];
-  failed: [];
+  failed: [Error];
 }
 
 /** Answers a message from the server; must not throw. */
@@ -69,7 +69,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private readonly sending = new UnderWay();
 
   constructor(
-    private readonly config: AgentConfig,
+    private readonly config: Pick<AgentConfig, 'agentId' | 'uplink'>,
     private readonly keys: Pick<LoginKeys, 'next' | 'refused' | 'accepted'>,
     private readonly onMessage: MessageListener,
     private readonly log: Log,
@@ -194,7 +194,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private failed(socket: Socket, error: Error): void {
     if (!this.complained) this.log.warn(`the server cannot be reached or refuses the login: ${error.message}`);
     this.complained = true;
-    this.emit('failed');
+    this.emit('failed', error);
     this.again(socket);
   }
 

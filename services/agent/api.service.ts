@@ -3,6 +3,7 @@ import type { Service, ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
 import { countRequests } from '../../lib/http/count-requests';
+import { descriptionAliases } from '../../lib/http/docs-page';
 import { drainHttp } from '../../lib/http/drain';
 import { operationsRoute, sendJson } from '../../lib/http/operations-route';
 import { prefers } from '../../lib/http/prefer';
@@ -22,7 +23,10 @@ const BODY_LIMIT = '100kb';
 /** Longer than a message waits for the server's ack, as a rule. */
 const DRAIN_MS = 5000;
 const RESPOND_ASYNC = 'respond-async';
-const ROUTES = new Set(['/v1/messages', '/v1/messages/:id', '/v1/health', '/v1/health/live', '/metrics']);
+const ROUTES = new Set([
+  ...['/v1/messages', '/v1/messages/:id', '/v1/health', '/v1/health/live', '/metrics'],
+  ...['/v1/openapi.json', '/v1/docs', '/v1/docs/:id'],
+]);
 
 interface ApiService extends Service {
   server: Server;
@@ -55,6 +59,7 @@ export function apiService(config: AgentConfig): ServiceSchema {
             'GET /messages/:id'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
               this.tell(request.$params.id, response).catch(next);
             },
+            ...descriptionAliases(config),
           },
         },
         operationsRoute(config),

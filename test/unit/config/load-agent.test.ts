@@ -8,6 +8,7 @@ const { privateKey } = rsaPair();
 describe('the configuration of an agent', () => {
   it('applies every default', () => {
     expect(loadAgentConfig(agentEnv(privateKey))).toStrictEqual({
+      apiDocs: true,
       environment: 'development',
       logger: { colors: true, level: 'info', format: 'auto' },
       tracing: undefined,

@@ -41,7 +41,7 @@ async function startServer(options: Partial<DeployedServerOptions> = {}): Promis
 /** A client of alpha's, and every list it was told of. */
 function makeClient(url: string, onMessage: MessageListener = () => Promise.resolve(OK)) {
   const uplink = { urls: [url], namespace: NAMESPACE, reconnectDelayMs: 20, reconnectDelayMaxMs: 40 };
-  const client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, keys, onMessage, log);
+  const client = new UplinkClient({ agentId: alpha.id, uplink }, keys, onMessage, log);
   const lists: unknown[] = [];
   client.on('fullList', (list) => lists.push(list));
   client.on('partialList', (list) => lists.push(list));
@@ -349,7 +349,7 @@ describe('countUplink', () => {
     expect(state()).toEqual([1, 1]);
     client.emit('fullList', []);
     client.emit('partialList', []);
-    client.emit('failed');
+    client.emit('failed', new Error('timeout'));
     client.emit('disconnected', 2500);
     expect(state()).toEqual([0, 0]);
     expect(counted).toMatchObject({

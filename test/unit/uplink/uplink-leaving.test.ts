@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentConfig } from '../../../lib/config/types';
 import { KeyRing } from '../../../lib/crypto/key-ring';
 import type { RetryableError } from '../../../lib/errors';
 import type { Envelope } from '../../../lib/protocol/envelope';
@@ -40,7 +39,7 @@ async function connect(onMessage: MessageListener = () => Promise.resolve(OK)): 
     reconnectDelayMs: 600_000,
     reconnectDelayMaxMs: 600_000,
   };
-  client = new UplinkClient({ agentId: alpha.id, uplink } as AgentConfig, keys, onMessage, new RecordingLog());
+  client = new UplinkClient({ agentId: alpha.id, uplink }, keys, onMessage, new RecordingLog());
   client.start();
   await eventually(() => client.ready, FAST);
 }
