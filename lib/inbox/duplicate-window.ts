@@ -68,6 +68,19 @@ export class DuplicateWindow {
     return false;
   }
 
+  /** Takes back what `begin` noted, for a message that is not posted after all. Never throws. */
+  async undo(key: string): Promise<void> {
+    const { at } = this.seen.get(key) ?? {};
+    if (at === undefined) return;
+    const changes = [
+      { database: SEEN, key },
+      { database: BY_TIME, key: [at, key] },
+    ];
+    await this.store.write(changes).catch((error: unknown) => {
+      this.log.warn(`a message that was not posted stays noted: ${messageOf(error)}`);
+    });
+  }
+
   /** To be called after the chatbot took it, and awaited before that is told to anybody. Never throws. */
   async done(key: string): Promise<void> {
     const { at } = this.seen.get(key) ?? { at: Date.now() };

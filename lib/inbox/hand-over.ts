@@ -34,6 +34,8 @@ interface Attempts {
   failures: number;
   /** An earlier POST may have reached the chatbot; undefined until the disk has been asked. */
   repeated: boolean | undefined;
+  /** The answer of the disk, where it was asked ahead. */
+  noted: Promise<boolean> | undefined;
   last: unknown;
 }
 
@@ -41,16 +43,18 @@ interface Attempts {
  * Gives an opened message to the chatbot, again and again while that may help and the time from its arrival lasts.
  * Resolves when the chatbot has it and that is remembered. Throws ChatbotRefusedError; ChatbotGivenUpError when the
  * time is over; RetryableError AGENT_STOPPING, or STORAGE_FAILED when the disk did not even take the note.
+ * @param noted what `seen.begin` says, where it was called ahead
  */
 export async function handOver(
   context: HandOverContext,
   envelope: Envelope,
   payload: unknown,
   arrivedAt: number,
+  noted?: Promise<boolean>,
 ): Promise<void> {
   const { config, gate, seen, stopping } = context;
   const patience = new Patience(arrivedAt + config.chatbot.retryMs, stopping);
-  const attempts: Attempts = { key: keyOf(envelope), failures: 0, repeated: undefined, last: undefined };
+  const attempts: Attempts = { key: keyOf(envelope), failures: 0, repeated: undefined, noted, last: undefined };
   for (;;) {
     const pass = await gate.enter(attempts.key, attempts.failures, patience);
     if (!pass) throw endOf(config, patience, attempts);
@@ -77,7 +81,7 @@ async function attempt(
   const { gate, seen, metrics, log } = context;
   try {
     // Noted before the POST starts: whoever finds the note after a crash must not claim to be the first.
-    attempts.repeated ??= await seen.begin(attempts.key);
+    attempts.repeated ??= await noteOf(attempts, seen);
     await tracedPost(context, envelope, payload, attempts);
     gate.answered();
     return true;
@@ -98,6 +102,13 @@ async function attempt(
     if (error instanceof RetryableError) return false; // the disk
     throw error;
   }
+}
+
+/** What was asked ahead counts once: if the disk refused, it is asked again. */
+function noteOf(attempts: Attempts, seen: DuplicateWindow): Promise<boolean> {
+  const { noted, key } = attempts;
+  attempts.noted = undefined;
+  return noted ?? seen.begin(key);
 }
 
 /** Each POST is a span of its own, and what the chatbot gets as its parent. */

@@ -92,17 +92,38 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
   const { arrivals, chats, metrics, log } = context;
   const ids = idsOf(envelope);
   const arrivedAt = Date.now();
+  const opening = opened(context, envelope);
+  const noted = notedAhead(context, envelope);
   try {
-    await arrivals.enter(opened(context, envelope), (payload) => {
+    await arrivals.enter(opening, (payload) => {
       log.debug('message opened', { event: 'opened', ...ids });
-      return chats.run(chatOf(envelope, payload), () => handOver(context, envelope, payload, arrivedAt));
+      return chats.run(chatOf(envelope, payload), () => handOver(context, envelope, payload, arrivedAt, noted));
     });
     metrics.inc('dmr_messages_received_total');
     log.debug('message handed to the chatbot', { event: 'handed-over', ...ids });
     return { status: 'ok' };
   } catch (error) {
+    // Before the answer: the next copy must not find, and then lose, what this one noted.
+    await opening.catch(() => undo(context, envelope, noted));
     return reject(context, envelope, error);
   }
+}
+
+/**
+ * Asks the disk while the seal is opened, for the only message under way: then nobody else wants the disk, and the two
+ * are most of what its reader waits for. With others before it the note is made right before the POST, so that an agent
+ * that dies has noted as little as can be that it did not post.
+ */
+function notedAhead({ seen, underWay }: ReceiveContext, envelope: Envelope): Promise<boolean> | undefined {
+  if (underWay.size > 0) return undefined;
+  const noted = seen.begin(keyOf(envelope));
+  noted.catch(() => undefined); // whoever hands it over hears of it
+  return noted;
+}
+
+async function undo({ seen }: ReceiveContext, envelope: Envelope, noted?: Promise<boolean>): Promise<void> {
+  const before = await noted?.catch(() => true);
+  if (before === false) await seen.undo(keyOf(envelope));
 }
 
 async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {

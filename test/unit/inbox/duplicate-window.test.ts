@@ -79,6 +79,23 @@ describe('DuplicateWindow', () => {
     await expect(window.begin('old 7')).resolves.toBe(false);
   });
 
+  it('forgets what is taken back, and only that', async () => {
+    await Promise.all([window.begin('a'), window.begin('b')]);
+    await window.undo('a');
+    await window.undo('unknown');
+    expect(window.size).toBe(1);
+    await expect(window.begin('a')).resolves.toBe(false);
+    await expect(window.begin('b')).resolves.toBe(true);
+  });
+
+  it('tells when the disk does not let it take something back', async () => {
+    await window.begin('a');
+    jest.spyOn(store, 'write').mockImplementation(noRoom);
+    await window.undo('a');
+    expect(log.at('warn')).toHaveLength(1);
+    await expect(window.begin('a')).resolves.toBe(true);
+  });
+
   it('lets nothing begin that the disk does not take', async () => {
     jest.spyOn(store, 'write').mockImplementation(noRoom);
     await expect(window.begin('a')).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
