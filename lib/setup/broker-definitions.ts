@@ -38,7 +38,11 @@ export function withPasswords(
 ): BrokerDefinitions {
   const users = definitions.users.map((user) => {
     const password = passwordOf(user.name);
-    if (!password) throw new FinalError('PASSWORD_MISSING', `There is no password for RabbitMQ's user ${user.name}`);
+    if (!password)
+      throw new FinalError(
+        'PASSWORD_MISSING',
+        `there is no password for RabbitMQ's user ${user.name}: put it into a file of that name`,
+      );
     return { ...user, password_hash: passwordHash(password), hashing_algorithm: 'rabbit_password_hashing_sha256' };
   });
   return { ...definitions, users };
