@@ -29,7 +29,7 @@ export async function importDefinitions({ vhost, amqp, management }: TestVhost):
   ) as [string, string, string];
   writeFileSync(source, text);
   mkdirSync(passwords);
-  const user = (name: string) => ({ ...amqp, user: named(name), password: `${name}: p/a@s%s?#` });
+  const user = (name: string) => ({ ...amqp, user: named(name), password: `${name}: p/a@s%s?#:ü€😀` });
   const users = { server: user('dmr-server'), monitor: user('dmr-monitor') };
   for (const { user: name, password } of Object.values(users))
     writeFileSync(path.join(passwords, name), `${password}\n`);
