@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from './exit-codes';
 const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
   DEFINITIONS_UNREADABLE: EXIT.noInput,
   DEFINITIONS_INVALID: EXIT.unusableInput,
+  PASSWORD_UNUSABLE: EXIT.unusableInput,
   PASSWORD_UNREADABLE: EXIT.noInput,
   PASSWORD_MISSING: EXIT.noInput,
 };
@@ -20,8 +21,8 @@ RabbitMQ loads the result at its start (load_definitions). It holds users, right
 limits, and of each password a salted hash. Every user of the definitions needs a file in the folder
 of --passwords, named after the user and with nothing but the password in it.
 
-Exit codes: 0 written, 64 wrong usage, 65 the definitions are no JSON with a list of users, 66 a file
-cannot be read or a password is missing, 73 the output cannot be written.`,
+Exit codes: 0 written, 64 wrong usage, 65 the definitions are no JSON with a list of users or a
+password cannot be used, 66 a file cannot be read or a password is missing, 73 the output cannot be written.`,
   options: {
     passwords: { type: 'string', value: 'FOLDER', doc: 'A folder with a file for each user' },
     definitions: { type: 'string', value: 'FILE', doc: "The definitions without passwords; this package's by default" },

@@ -18,7 +18,7 @@ function ownDefinitions(): string {
  * Definitions that RabbitMQ can load, as text.
  * @param definitionsFile a file with all but the passwords
  * @param passwords a folder with one file for each user, named after the user, with the password in it
- * @throws {FinalError} DEFINITIONS_UNREADABLE, DEFINITIONS_INVALID, PASSWORD_UNREADABLE, PASSWORD_MISSING
+ * @throws {FinalError} DEFINITIONS_UNREADABLE, DEFINITIONS_INVALID, PASSWORD_UNREADABLE, PASSWORD_MISSING, PASSWORD_UNUSABLE
  */
 export function renderDefinitions(definitionsFile: string, passwords: string): string {
   const definitions = parsed(definitionsFile);

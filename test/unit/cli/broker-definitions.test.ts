@@ -15,6 +15,7 @@ describe('dmr broker definitions', () => {
   beforeAll(() => {
     mkdirSync(passwords);
     for (const [user, password] of Object.entries(USERS)) writeFileSync(path.join(passwords, user), `${password}\n`);
+    writeFileSync(path.join(passwords, 'binary'), 'a\0b');
   });
 
   it("puts the hashes of all passwords into this package's own definitions", async () => {
@@ -40,6 +41,12 @@ describe('dmr broker definitions', () => {
     ['no folder of passwords', () => ['--out', '-'], 64, '--passwords is missing'],
     ['no output', () => ['--passwords', passwords], 64, '--out is missing'],
     ['no password', () => ['--passwords', folder, '--out', '-'], 66, "no password for RabbitMQ's user dmr-server"],
+    [
+      'a password that no login can carry',
+      () => ['--passwords', passwords, '--out', '-', '--definitions', made({ users: [{ name: 'binary' }] })],
+      65,
+      "password of RabbitMQ's user binary has a zero byte",
+    ],
     [
       'a folder for a password',
       () => ['--passwords', passwords, '--out', '-', '--definitions', made({ users: [{ name: '.' }] })],
