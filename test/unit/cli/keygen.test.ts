@@ -47,7 +47,9 @@ describe('dmr keygen', () => {
         DMR_SERVER_WEBSOCKET_URL: 'http://localhost:8075',
         OUTGOING_MESSAGE_ENDPOINT: 'http://localhost:1',
       };
-      const config = loadAgentConfig({ ...parse(readFileSync(envFile)), ...rest });
+      const env = parse(readFileSync(envFile));
+      expect(env.AGENT_PRIVATE_KEY_FILE).toBe(out); // not from where somebody happens to stand
+      const config = loadAgentConfig({ ...env, ...rest });
       const privateKeyPem = readFileSync(out, 'utf8');
       expect(config).toMatchObject({ agentId: ID, privateKeyPem });
       expect(loadKeyCheckConfig({ envFile }, {})).toMatchObject({ agentId: ID, privateKeyPem });
