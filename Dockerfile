@@ -1,6 +1,7 @@
 # docker build --target server -t dmr-server .
 # docker build --target agent -t dmr-agent .
 # The target demo holds what stands in for CentOps and chatbots, and makes the secrets of docker-compose.yml.
+# The command of the keys and of the broker is in each of them: docker run --rm dmr-agent dmr help
 # Made for a read-only root: only AGENT_DATA_DIR is written to. Pin the digest of the base where it matters:
 # --build-arg NODE_IMAGE=node:24-slim@sha256:…
 ARG NODE_IMAGE=node:24-slim
@@ -15,6 +16,7 @@ COPY types ./types
 COPY lib ./lib
 COPY mixins ./mixins
 COPY services ./services
+COPY public ./public
 RUN npm run build
 
 FROM ${NODE_IMAGE} AS packages
@@ -30,7 +32,9 @@ COPY --from=build /app/dist/moleculer.config.js ./dist/
 COPY --from=build /app/dist/lib ./dist/lib
 COPY --from=build /app/dist/mixins ./dist/mixins
 COPY package.json LICENSE ./
-# The definitions of RabbitMQ, for dist/lib/setup/render-definitions.js.
+COPY bin ./bin
+RUN mkdir -p /usr/local/bin && ln -s ../../../app/bin/dmr.mjs /usr/local/bin/dmr
+# For `dmr broker definitions`.
 COPY rabbitmq/definitions.json ./rabbitmq/
 # Mount points that are ours: a fresh volume takes owner and mode from here.
 RUN mkdir -m 0700 /data && chown 10001:10001 /data
@@ -50,6 +54,7 @@ CMD ["node", "dist/services/dev/make-secrets.js"]
 FROM runtime AS agent
 ENV DMR_ROLE=agent PORT=8077 AGENT_DATA_DIR=/data
 COPY --from=build /app/dist/services/agent ./dist/services/agent
+COPY --from=build /app/dist/public ./dist/public
 # Without a volume here the agent forgets with its container what it must not forget.
 VOLUME /data
 EXPOSE 8077

@@ -5,7 +5,7 @@ export const EXIT = {
   notListed: 2,
   listedKeyUnusable: 3,
   usage: 64,
-  keyUnusable: 65,
+  unusableInput: 65,
   noInput: 66,
   unavailable: 69,
   software: 70,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { uuid } from '../config/rules';
 import { importPublicKey } from '../crypto/keys';
 import { fingerprintOf, KEY_BITS, makeKeyPair, type KeyPair } from '../crypto/key-pair';
@@ -91,7 +92,7 @@ Whoever has it can read and send messages as this agent: show it to nobody, and 
 id: ${id}
 ${publicKeyPem}fingerprint: ${fingerprintOf(importPublicKey(publicKeyPem))}
 
-2. Put both into the agent's environment file:
+2. Put the id and the path of the key into the agent's environment file:
 
 ${envLines(file, id)}
 
@@ -99,10 +100,22 @@ ${envLines(file, id)}
 `;
 }
 
-/** The key gets there without being shown: one line, its line breaks as \n. */
+/** Shell lines that name the key's file and do not copy the key. */
 function envLines(file: string, id: string): string {
-  const idLine = `umask 077; echo 'AGENT_ID=${id}' >> .env`;
-  if (file === '-') return `${idLine}\n# and AGENT_PRIVATE_KEY= with the key, its line breaks written as \\n`;
-  const quoted = `'${file.replaceAll("'", `'\\''`)}'`;
-  return `${idLine}\n{ printf 'AGENT_PRIVATE_KEY='; awk '{ printf "%s\\\\n", $0 }' ${quoted}; echo; } >> .env`;
+  const idLine = `AGENT_ID=${id}`;
+  if (file === '-')
+    return `${appending(idLine)}\n# and AGENT_PRIVATE_KEY_FILE= with the absolute path of the file that you keep it in`;
+  return appending(idLine, `AGENT_PRIVATE_KEY_FILE=${envValue(path.resolve(file))}`);
+}
+
+function appending(...lines: string[]): string {
+  const quoted = lines.map((line) => `'${line.replaceAll("'", `'\\''`)}'`);
+  return `printf '%s\\n' ${quoted.join(' ')} >> .env`;
+}
+
+/** As it is where every reader of such files takes it so; in quotes where a # or a space would end it. */
+function envValue(value: string): string {
+  if (!/[#\s]/.test(value)) return value;
+  const quote = ["'", '"', '`'].find((mark) => !value.includes(mark)) ?? '';
+  return `${quote}${value}${quote}`;
 }

@@ -10,7 +10,11 @@ import { listFromCentOps, listFromFile, listFromServer, type Listed } from './li
 import { verdictOf, type Verdict } from './verdict';
 
 const OPTIONS = {
-  key: { type: 'string', value: 'FILE', doc: 'The private key, in place of AGENT_PRIVATE_KEY' },
+  key: {
+    type: 'string',
+    value: 'FILE',
+    doc: 'The private key, in place of AGENT_PRIVATE_KEY and AGENT_PRIVATE_KEY_FILE',
+  },
   id: { type: 'string', value: 'UUID', doc: 'The agent, in place of AGENT_ID' },
   envfile: { type: 'string', value: 'FILE', doc: "Reads variables from a file, such as the agent's .env" },
   list: {
@@ -61,10 +65,10 @@ function configOf({ key: keyFile, id: agentId, envfile: envFile }: Given, io: Io
   try {
     return loadKeyCheckConfig({ keyFile, agentId, envFile }, io.env);
   } catch (error) {
-    if (error instanceof ConfigError && error.variable === 'AGENT_PRIVATE_KEY' && !error.message.endsWith('nothing')) {
-      const what = keyFile ?? 'AGENT_PRIVATE_KEY';
+    if (error instanceof ConfigError && isOfTheKeyItself(error)) {
+      const what = keyFile ?? error.variable;
       const advice = `${what} holds no key that an agent can use; dmr keygen makes one`;
-      throw new CommandError(EXIT.keyUnusable, 'KEY_INVALID', `${advice}. ${error.message}`);
+      throw new CommandError(EXIT.unusableInput, 'KEY_INVALID', `${advice}. ${error.message}`);
     }
     if (error instanceof ConfigError && error.variable === 'AGENT_ID' && agentId !== undefined) {
       throw new UsageError('--id wants a UUID');
@@ -74,6 +78,12 @@ function configOf({ key: keyFile, id: agentId, envfile: envFile }: Given, io: Io
       cause: error,
     });
   }
+}
+
+/** There is a key, and it is none that fits: neither a missing variable nor a file that cannot be read. */
+function isOfTheKeyItself({ variable, message }: ConfigError): boolean {
+  if (variable === 'AGENT_PRIVATE_KEY_FILE') return message.includes('wants a file that holds');
+  return variable === 'AGENT_PRIVATE_KEY' && !message.endsWith('nothing');
 }
 
 function sourceOf({ list, centops, server }: Given, config: KeyCheckConfig): Source {

@@ -7,7 +7,7 @@ import type { KeyCheckConfig } from './types';
 export interface KeyCheckSources {
   /** A file of variables; what is in the environment goes before it, as in `--envfile` of a node. */
   envFile?: string;
-  /** A file with the private key, in place of AGENT_PRIVATE_KEY. */
+  /** A file with the private key, in place of AGENT_PRIVATE_KEY and AGENT_PRIVATE_KEY_FILE. */
   keyFile?: string;
   agentId?: string;
 }
@@ -23,7 +23,10 @@ export function loadKeyCheckConfig(
   const values = read('keys', {
     ...(envFile !== undefined && parse(readFileSync(envFile))),
     ...env,
-    ...(keyFile !== undefined && { AGENT_PRIVATE_KEY: readFileSync(keyFile, 'utf8') }),
+    ...(keyFile !== undefined && {
+      AGENT_PRIVATE_KEY: readFileSync(keyFile, 'utf8'),
+      AGENT_PRIVATE_KEY_FILE: undefined,
+    }),
     ...(agentId !== undefined && { AGENT_ID: agentId }),
   });
   const { CENTOPS_CONFIGURATION_URL: centOpsUrl, DMR_SERVER_WEBSOCKET_URL: urls } = values;

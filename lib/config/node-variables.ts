@@ -1,7 +1,7 @@
 import { isAnyPrivateKey, isCertificate } from './formats';
 import { pemFile, readableFile } from './file-rules';
 import { hostList } from './host-list';
-import { flag, httpUrl, logLevels, milliseconds, oneOf, text, whole } from './rules';
+import { flag, httpUrl, logLevels, milliseconds, oneOf, password, text, whole } from './rules';
 import type { Variable, Variables } from './variable';
 
 /** What chooses the services of a process; the npm scripts set it. */
@@ -64,7 +64,7 @@ export const AMQP_VARIABLES = {
     example: '5672',
   },
   RABBITMQ_DEFAULT_USER: { doc: 'User at RabbitMQ.', rule: text('a user name'), required: true, example: 'dmr' },
-  RABBITMQ_DEFAULT_PASS: { doc: 'Password at RabbitMQ.', rule: text('a password'), required: true, secret: true },
+  RABBITMQ_DEFAULT_PASS: { doc: 'Password at RabbitMQ.', rule: password(), required: true, secret: true },
   RABBITMQ_DEFAULT_VHOST: { doc: 'Virtual host at RabbitMQ.', rule: text('a virtual host'), default: '/' },
   RABBITMQ_DEFAULT_TLS: {
     doc: 'Whether connections to RabbitMQ are encrypted; its certificate and host name are always verified then.',

@@ -77,6 +77,14 @@ export const oneOf = <T extends string>(...values: T[]) =>
 /** Any text, taken as it is. */
 export const text = (wants: string) => rule<string>(wants, { type: 'string', min: 1 });
 
+/** A password for AMQP, where a zero byte ends it (RFC 4616); random bytes in a file may hold one. */
+export const password = () =>
+  rule<string>(
+    'a password without a zero byte',
+    { type: 'string', min: 1 },
+    holds((value: string) => !value.includes('\0')),
+  );
+
 /** A folder, from where the process was started when it is not absolute. */
 export const folder = () =>
   rule<string>(

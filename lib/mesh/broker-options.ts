@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { credentials } from 'amqplib';
 import type { BrokerOptions } from 'moleculer';
 import { protocolOf, rotated, socketOptions } from '../amqp/endpoint';
 import type { AmqpConfig, NodeConfig, TracingConfig } from '../config/types';
@@ -34,7 +35,7 @@ function common(role: string, { logger }: NodeConfig): BrokerOptions {
     metrics: { enabled: true, reporter: [] },
     validator: { type: 'Fastest', options: { useNewCustomCheckerFunction: true } },
     tracking: { enabled: true, shutdownTimeout: STOP_TIMEOUT_MS },
-    // `$node.options` would hand the transporter's URL, and with it the password, to any caller.
+    // `$node.options` would hand the transporter's options, and with them the password, to any caller.
     internalServices: { $node: { actions: { options: false } } },
   };
 }
@@ -45,6 +46,7 @@ interface Traced {
 
 /** A node of the mesh: server services or a REPL, which traces nothing. */
 export function meshBrokerOptions(role: string, config: NodeConfig & Traced & { amqp: AmqpConfig }): BrokerOptions {
+  const { user, password } = config.amqp;
   return {
     ...common(role, config),
     // A login waits for a node that does not answer until the mesh has forgotten it.
@@ -56,7 +58,8 @@ export function meshBrokerOptions(role: string, config: NodeConfig & Traced & { 
         url: amqpUrls(config.amqp),
         // Moleculer's defaults handle one request at a time, 40 ms each, and deadlock on nested calls.
         prefetch: 100,
-        socketOptions: socketOptions(config.amqp),
+        // Not in the URL: amqplib reads what is percent-encoded there as Latin-1, so that only ASCII would arrive.
+        socketOptions: { ...socketOptions(config.amqp), credentials: credentials.plain(user, password) },
         // A durable queue is lost to its node for as long as the broker's node is away that it was declared on, and the
         // node could not come back into the mesh over another. Nobody but its node consumes a queue of the transporter.
         queueOptions: { durable: false, exclusive: true },
@@ -89,12 +92,11 @@ export function standInBrokerOptions(config: NodeConfig): BrokerOptions {
 
 /** The transporter takes the next with each attempt. */
 function amqpUrls(config: AmqpConfig): string[] {
-  const { user, password, vhost, heartbeatS } = config;
-  const start = `${protocolOf(config)}://${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  const { vhost, heartbeatS } = config;
   // Also how long the broker keeps our queues for a connection that only we know to be lost: two to three times as long.
   const end = `${encodeURIComponent(vhost)}?heartbeat=${Math.min(heartbeatS, MESH_HEARTBEAT_S)}`;
   return rotated(config.hosts).map(({ host, port }) => {
     const address = host.includes(':') ? `[${host}]` : host; // IPv6
-    return `${start}@${address}:${port}/${end}`;
+    return `${protocolOf(config)}://${address}:${port}/${end}`;
   });
 }

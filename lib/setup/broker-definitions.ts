@@ -30,7 +30,7 @@ export function passwordHash(password: string, salt: Buffer = randomBytes(SALT_B
 /**
  * The definitions with the hash of every user's password.
  * @param passwordOf the password of a user; undefined where there is none
- * @throws {FinalError} PASSWORD_MISSING: RabbitMQ would take a user without one, who can never log in
+ * @throws {FinalError} PASSWORD_MISSING, PASSWORD_UNUSABLE: RabbitMQ would take either, and the user could never log in
  */
 export function withPasswords(
   definitions: BrokerDefinitions,
@@ -38,7 +38,16 @@ export function withPasswords(
 ): BrokerDefinitions {
   const users = definitions.users.map((user) => {
     const password = passwordOf(user.name);
-    if (!password) throw new FinalError('PASSWORD_MISSING', `There is no password for RabbitMQ's user ${user.name}`);
+    if (!password)
+      throw new FinalError(
+        'PASSWORD_MISSING',
+        `there is no password for RabbitMQ's user ${user.name}: put it into a file of that name`,
+      );
+    if (password.includes('\0'))
+      throw new FinalError(
+        'PASSWORD_UNUSABLE',
+        `the password of RabbitMQ's user ${user.name} has a zero byte: make one of text`,
+      );
     return { ...user, password_hash: passwordHash(password), hashing_algorithm: 'rabbit_password_hashing_sha256' };
   });
   return { ...definitions, users };

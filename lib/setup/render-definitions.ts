@@ -1,39 +1,52 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { messageOf } from '../errors';
+import { FinalError, messageOf } from '../errors';
 import { withPasswords, type BrokerDefinitions } from './broker-definitions';
-import { readSecret, writeSecret } from './secret-files';
+import { readSecret } from './secret-files';
 
-/** EX_USAGE of sysexits.h. */
-const EXIT_USAGE = 64;
-const USAGE = `\
-Usage: node dist/lib/setup/render-definitions.js DEFINITIONS PASSWORDS OUTPUT
-Writes to the file OUTPUT what the file DEFINITIONS holds, with the hash of each user's password.
-PASSWORDS is a folder with one file for each user, named after the user, with the password in it.
-`;
+/** The definitions of this package: two folders above, and in a build three. */
+export const OWN_DEFINITIONS = ownDefinitions();
+
+function ownDefinitions(): string {
+  const [source = '', built = ''] = ['../..', '../../..'].map((up) =>
+    path.join(__dirname, up, 'rabbitmq/definitions.json'),
+  );
+  return existsSync(source) ? source : built;
+}
 
 /**
- * Writes definitions that RabbitMQ can load.
- * @throws {FinalError} PASSWORD_MISSING, or what the file system or the parser says
+ * Definitions that RabbitMQ can load, as text.
+ * @param definitionsFile a file with all but the passwords
+ * @param passwords a folder with one file for each user, named after the user, with the password in it
+ * @throws {FinalError} DEFINITIONS_UNREADABLE, DEFINITIONS_INVALID, PASSWORD_UNREADABLE, PASSWORD_MISSING, PASSWORD_UNUSABLE
  */
-export function renderDefinitions(definitionsFile: string, passwords: string, output: string): void {
-  const definitions = JSON.parse(readFileSync(definitionsFile, 'utf8')) as BrokerDefinitions;
-  const rendered = withPasswords(definitions, (user) => readSecret(path.join(passwords, user)));
-  writeSecret(output, `${JSON.stringify(rendered, null, 2)}\n`);
+export function renderDefinitions(definitionsFile: string, passwords: string): string {
+  const definitions = parsed(definitionsFile);
+  const rendered = withPasswords(definitions, (user) => passwordIn(passwords, user));
+  return `${JSON.stringify(rendered, null, 2)}\n`;
 }
 
-function main([definitions, passwords, output, ...more]: string[]): number {
-  if (!definitions || !passwords || !output || more.length > 0) {
-    process.stderr.write(USAGE);
-    return EXIT_USAGE;
-  }
+function parsed(file: string): BrokerDefinitions {
+  const text = orElse('DEFINITIONS_UNREADABLE', `${file} cannot be read`, () => readFileSync(file, 'utf8'));
+  const value = orElse('DEFINITIONS_INVALID', `${file} is no JSON`, () => JSON.parse(text) as unknown);
+  if (!isDefinitions(value)) throw new FinalError('DEFINITIONS_INVALID', `${file} has no list of users with names`);
+  return value;
+}
+
+function isDefinitions(value: unknown): value is BrokerDefinitions {
+  const { users } = (value ?? {}) as Partial<BrokerDefinitions>;
+  return Array.isArray(users) && users.every((user: unknown) => typeof (user as { name?: unknown })?.name === 'string');
+}
+
+function passwordIn(folder: string, user: string): string | undefined {
+  const file = path.join(folder, user);
+  return orElse('PASSWORD_UNREADABLE', `${file} cannot be read`, () => readSecret(file));
+}
+
+function orElse<T>(code: string, what: string, read: () => T): T {
   try {
-    renderDefinitions(definitions, passwords, output);
-    return 0;
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    return 1;
+    return read();
+  } catch (cause) {
+    throw new FinalError(code, `${what}: ${messageOf(cause)}`, { cause });
   }
 }
-
-if (require.main === module) process.exitCode = main(process.argv.slice(2));

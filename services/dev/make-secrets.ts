@@ -26,7 +26,7 @@ export async function makeSecrets(root: string, definitions: string): Promise<vo
   await kept(at('rabbitmq', '.erlang.cookie'), randomText, OWNER_ALONE);
   await kept(at('grafana', 'admin-password'), randomText);
   // Each time: another version may bring other rights.
-  renderDefinitions(definitions, at('rabbitmq'), at('rabbitmq', 'definitions.json'));
+  writeSecret(at('rabbitmq', 'definitions.json'), renderDefinitions(definitions, at('rabbitmq')));
 }
 
 async function kept(file: string, make: () => string | Promise<string>, mode?: number): Promise<string> {

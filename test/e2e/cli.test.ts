@@ -1,6 +1,9 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { freePorts } from '../../scripts/lib/broker/free-ports';
+import { eventually } from '../helpers/eventually';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const ROOT = path.join(__dirname, '../..');
@@ -35,6 +38,27 @@ describe('dmr as a process of its own', () => {
     expect(await shell(`${list('')} | ${check}`, cwd)).toMatchObject({ code: 3 });
     expect(await shell(`${dmr} keygen`, cwd)).toMatchObject({ code: 73, out: '' });
   });
+
+  it('prints the line that makes an environment, with which an agent starts', async () => {
+    const own = temporaryFolder();
+    const made = await shell(`${dmr} keygen --new-id`, own);
+    const line = made.out.split('\n').find((each) => each.endsWith('>> .env')) ?? 'false';
+    expect(await shell(line, own)).toEqual({ code: 0, out: '', err: '' });
+    const check = await shell(`${dmr} keys check --envfile .env --list /dev/null`, own);
+    expect(check).toMatchObject({ code: 69, err: expect.stringContaining('/dev/null') as string });
+    const [port] = await freePorts(1);
+    const runner = [path.join(ROOT, 'node_modules/moleculer/bin/moleculer-runner.js'), '--envfile', '.env'];
+    const args = [...runner, '--config', `${ROOT}/dist/moleculer.config.js`, `${ROOT}/dist/services/agent`];
+    const server = { DMR_SERVER_WEBSOCKET_URL: 'http://127.0.0.1:9', OUTGOING_MESSAGE_ENDPOINT: 'http://127.0.0.1:9/' };
+    const env = { ...ENV, ...server, DMR_ROLE: 'agent', PORT: String(port), AGENT_DATA_DIR: own };
+    const agent = spawn(process.execPath, args, { cwd: own, env, stdio: 'ignore' });
+    try {
+      await eventually(async () => (await fetch(`http://127.0.0.1:${port}/v1/health/live`)).ok, { timeoutMs: 20_000 });
+    } finally {
+      agent.kill();
+      await once(agent, 'exit');
+    }
+  }, 40_000);
 
   it('reads the environment of the process', async () => {
     const found = await shell(`${dmr} keys check --list nowhere.json`, cwd, { AGENT_ID: 'police' });

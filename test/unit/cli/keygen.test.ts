@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { parse } from 'dotenv';
 import { readPage } from '../../../lib/agents/centops-answer';
-import { loadAgentConfig } from '../../../lib/config';
+import { loadAgentConfig, loadKeyCheckConfig } from '../../../lib/config';
 import { importPrivateKey } from '../../../lib/crypto/keys';
 import { runDmr } from '../../helpers/run-dmr';
 import { temporaryFolder } from '../../helpers/temporary-folder';
@@ -33,19 +33,28 @@ describe('dmr keygen', () => {
     expect(readPage({ response: [entry] }).rejected).toEqual([]);
   });
 
-  it('prints shell lines that make the environment of an agent', async () => {
-    const out = file("it's.pem");
-    const { out: text } = await runDmr(['keygen', '--out', out, '--id', ID]);
-    const lines = text.split('\n').filter((line) => line.includes('>> .env'));
-    const cwd = file('agent');
-    mkdirSync(cwd);
-    execFileSync('sh', ['-c', `umask 000\n${lines.join('\n')}`], { cwd });
-    expect(statSync(path.join(cwd, '.env')).mode & 0o777).toBe(0o600);
-    const env = parse(readFileSync(path.join(cwd, '.env')));
-    const rest = { DMR_SERVER_WEBSOCKET_URL: 'http://localhost:8075', OUTGOING_MESSAGE_ENDPOINT: 'http://localhost:1' };
-    const config = loadAgentConfig({ ...env, ...rest });
-    expect(config).toMatchObject({ agentId: ID, privateKeyPem: readFileSync(out, 'utf8') });
-  });
+  it.each(["it's.pem", 'key # "1".pem', 'a $HOME `b`.pem', 'back\\slash.pem'])(
+    'prints a shell line that makes the environment of an agent, without the key: %s',
+    async (name) => {
+      const out = file(name);
+      const { out: text } = await runDmr(['keygen', '--out', path.relative('', out), '--id', ID]);
+      const lines = text.split('\n').filter((line) => line.includes('>> .env'));
+      const cwd = mkdtempSync(file('agent-'));
+      execFileSync('sh', ['-c', lines.join('\n')], { cwd });
+      const envFile = path.join(cwd, '.env');
+      expect(readFileSync(envFile, 'utf8')).not.toContain('PRIVATE KEY');
+      const rest = {
+        DMR_SERVER_WEBSOCKET_URL: 'http://localhost:8075',
+        OUTGOING_MESSAGE_ENDPOINT: 'http://localhost:1',
+      };
+      const env = parse(readFileSync(envFile));
+      expect(env.AGENT_PRIVATE_KEY_FILE).toBe(out); // not from where somebody happens to stand
+      const config = loadAgentConfig({ ...env, ...rest });
+      const privateKeyPem = readFileSync(out, 'utf8');
+      expect(config).toMatchObject({ agentId: ID, privateKeyPem });
+      expect(loadKeyCheckConfig({ envFile }, {})).toMatchObject({ agentId: ID, privateKeyPem });
+    },
+  );
 
   it.each(['2048', '3072'])('makes a key of %s bits', async (bits) => {
     const out = file(`${bits}.pem`);

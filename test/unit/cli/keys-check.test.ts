@@ -107,6 +107,28 @@ describe('dmr keys check with a list in a file', () => {
     expect((await check(['--list', list, '--envfile', envFile], { AGENT_ID: thief.id })).code).toBe(2);
   });
 
+  it('takes the key from the file that AGENT_PRIVATE_KEY_FILE names, unless --key names another', async () => {
+    const lines = [`AGENT_ID=${police.id}`, `AGENT_PRIVATE_KEY_FILE=${file('own.pem', police.privateKeyPem)}`];
+    const envFile = file('with-file.env', lines.join('\n'));
+    expect((await check(['--list', list, '--envfile', envFile], {})).code).toBe(0);
+    const other = ['--key', file('other.pem', thief.privateKeyPem)];
+    expect((await check(['--list', list, '--envfile', envFile, ...other], {})).code).toBe(1);
+  });
+
+  it.each([
+    ['holds none', 'no.pem', 65, 'AGENT_PRIVATE_KEY_FILE holds no key'],
+    ['is not there', undefined, 78, 'AGENT_PRIVATE_KEY_FILE: wants a file that can be read'],
+  ])('says that the file of AGENT_PRIVATE_KEY_FILE %s', async (_, name, code, why) => {
+    const keyFile = name ? file(name, 'no key') : path.join(folder, 'nowhere');
+    const result = await check(['--list', list], { AGENT_ID: police.id, AGENT_PRIVATE_KEY_FILE: keyFile });
+    expect(result).toMatchObject({ code, message: expect.stringContaining(why) as string });
+  });
+
+  it('cannot choose between a key and a file with one', async () => {
+    const both = envOf(police, { AGENT_PRIVATE_KEY_FILE: file('both.pem', police.privateKeyPem) });
+    expect((await check(['--list', list], both)).code).toBe(78);
+  });
+
   const short = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
   const elliptic = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   it.each([

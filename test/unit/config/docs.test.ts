@@ -31,7 +31,9 @@ describe('an example, once the secrets are filled in', () => {
 
   it.each(forms)('starts a server %s', (_, content) => {
     const env = parse(content('services/server/.env.example'));
-    expect(() => loadServerConfig(env)).toThrow('RABBITMQ_DEFAULT_PASS: wants a password, got nothing');
+    expect(() => loadServerConfig(env)).toThrow(
+      'RABBITMQ_DEFAULT_PASS: wants a password without a zero byte, got nothing',
+    );
     expect(loadServerConfig({ ...env, RABBITMQ_DEFAULT_PASS: 'x' })).toMatchObject({ port: 8075 });
   });
 

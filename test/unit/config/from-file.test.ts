@@ -58,9 +58,16 @@ describe('a secret in a file', () => {
     expect(() => byFile(file())).toThrow(/^RABBITMQ_DEFAULT_PASS_FILE: wants a file that can be read, got "/);
   });
 
+  it('ends the start for a password that no login can carry', () => {
+    const why = /^RABBITMQ_DEFAULT_PASS_FILE: wants a file that holds a password without a zero byte, got "/;
+    expect(() => byFile(fileWith('a\0b'))).toThrow(why);
+  });
+
   it('ends the start when the file is empty, even where the secret is optional', () => {
     const empty = fileWith('\n', 'empty');
-    expect(() => byFile(empty)).toThrow(/^RABBITMQ_DEFAULT_PASS_FILE: wants a file that holds a password, got "/);
+    expect(() => byFile(empty)).toThrow(
+      /^RABBITMQ_DEFAULT_PASS_FILE: wants a file that holds a password without a zero byte, got "/,
+    );
     expect(() => loadServerConfig(serverEnv({ CENTOPS_CONFIGURATION_API_KEY_FILE: empty }))).toThrow(
       /^CENTOPS_CONFIGURATION_API_KEY_FILE: wants a file that holds an API key, got "/,
     );
