@@ -1,4 +1,5 @@
 import type { BrokerOptions } from 'moleculer';
+import { enlargeBufferPool } from './lib/buffer-pool';
 import {
   agentConfig,
   centOpsStandInConfig,
@@ -15,7 +16,10 @@ import { replCommands } from './lib/repl/commands';
 const repl = { replDelimiter: 'dmr $', replCommands };
 
 const byRole: Record<NodeRole, () => BrokerOptions> = {
-  server: () => ({ ...meshBrokerOptions('server', serverConfig()), ...repl }),
+  server: () => {
+    enlargeBufferPool();
+    return { ...meshBrokerOptions('server', serverConfig()), ...repl };
+  },
   repl: () => ({ ...meshBrokerOptions('repl', meshConfig()), ...repl }),
   agent: () => ({ ...agentBrokerOptions(agentConfig()), ...repl }),
   centops: () => standInBrokerOptions(centOpsStandInConfig()),
