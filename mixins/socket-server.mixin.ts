@@ -38,6 +38,7 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
           pingInterval: config.socket.pingIntervalMs,
           pingTimeout: config.socket.pingTimeoutMs,
           connectTimeout: config.socket.loginTimeoutMs,
+          perMessageDeflate: false, // frames are made ahead (lib/gateway/encoded-event.ts); seals do not shrink anyway
           // An envelope somewhat too large gets an answer; the connection of one beyond this is closed.
           maxHttpBufferSize: config.limits.messageBytes + OVERSIZE_BYTES,
         },

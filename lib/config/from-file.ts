@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { ConfigError } from './config-error';
 import type { Variable } from './variable';
 
+/** Who puts the secret itself where its file belongs must not find it in the log. */
+const HIDDEN = { text: 'what is there', secret: true };
+
 /** What was given for a variable, and by which variable. */
 export interface Given {
   /** The variable to blame: the one itself, or the one that names a file. */
@@ -26,7 +29,7 @@ export function givenFor(name: string, variable: Variable, env: NodeJS.ProcessEn
   const file = by && env[by];
   const text = env[name] || undefined;
   if (!file) return { by: name, text };
-  if (text !== undefined) throw new ConfigError(by, `to be absent where ${name} is set`, { text: file });
+  if (text !== undefined) throw new ConfigError(by, `to be absent where ${name} is set`, HIDDEN);
   return { by, text: contentOf(file, by).replace(/\r?\n$/, '') || undefined, file };
 }
 
@@ -34,6 +37,6 @@ function contentOf(file: string, by: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    throw new ConfigError(by, 'a file that can be read', { text: file }); // missing, a folder, or not ours to read
+    throw new ConfigError(by, 'a file that can be read', HIDDEN); // missing, a folder, or not ours to read
   }
 }

@@ -66,9 +66,10 @@ function header(namespace: string): string {
 }
 
 function framed(before: string, body: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(before.length + body.length + 1);
-  bytes.write(before, 'latin1');
-  body.copy(bytes, before.length);
+  const length = Buffer.byteLength(before);
+  const bytes = Buffer.allocUnsafe(length + body.length + 1);
+  bytes.write(before);
+  body.copy(bytes, length);
   bytes[bytes.length - 1] = END;
   return bytes;
 }

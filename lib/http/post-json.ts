@@ -7,8 +7,15 @@ export interface Answer {
   headers: IncomingHttpHeaders;
 }
 
-/** The peer sent no answer in time. */
-export class AnswerLateError extends Error {}
+/** The peer sent no answer in time; `unsent` when there was no connection to it either. */
+export class AnswerLateError extends Error {
+  constructor(
+    timeoutMs: number,
+    readonly unsent: boolean,
+  ) {
+    super(`no answer within ${timeoutMs} ms`);
+  }
+}
 
 /** Servers close a connection that has been idle for 5 s, as a rule, or say when they do (`Keep-Alive: timeout`). */
 const KEEP_ALIVE = { keepAlive: true, timeout: 4000 };
@@ -39,10 +46,14 @@ export function postJson(
       response.on('data', ({ length }: Buffer) => void ((left -= length) < 0 && response.destroy()));
       response.on('error', () => undefined); // the status has said it all
     });
-    const late = () => posting.destroy(new AnswerLateError(`no answer within ${timeoutMs} ms`));
+    const late = () => posting.destroy(new AnswerLateError(timeoutMs, posting.socket?.connecting ?? true));
     const timer = setTimeout(late, timeoutMs);
-    posting.on('close', () => clearTimeout(timer));
     posting.on('error', reject);
+    posting.on('close', () => {
+      clearTimeout(timer);
+      // Nothing else is told of a peer that switches to another protocol.
+      reject(new Error('the connection was closed without an answer'));
+    });
     posting.end(body);
   });
 }

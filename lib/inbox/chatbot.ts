@@ -86,7 +86,8 @@ async function post(
     return await postJson(endpoint, body, headers, timeoutMs);
   } catch (cause) {
     if (cause instanceof AnswerLateError) {
-      throw new ChatbotFailedError(`did not answer within ${timeoutMs} ms`, 'timeout', 0, cause);
+      const reason = cause.unsent ? 'unreachable' : 'timeout';
+      throw new ChatbotFailedError(`did not answer within ${timeoutMs} ms`, reason, 0, cause);
     }
     const unsent = BEFORE_SENDING.has(codeOf(cause));
     throw new ChatbotFailedError('cannot be reached', unsent ? 'unreachable' : 'broken', 0, cause);

@@ -114,8 +114,9 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
  * are most of what its reader waits for. With others before it the note is made right before the POST, so that an agent
  * that dies has noted as little as can be that it did not post.
  */
-function notedAhead({ seen, underWay }: ReceiveContext, envelope: Envelope): Promise<boolean> | undefined {
-  if (underWay.size > 0) return undefined;
+function notedAhead(context: ReceiveContext, envelope: Envelope): Promise<boolean> | undefined {
+  const { seen, underWay, gate, stopping } = context;
+  if (underWay.size > 0 || gate.shut || stopping.aborted) return undefined;
   const noted = seen.begin(keyOf(envelope));
   noted.catch(() => undefined); // whoever hands it over hears of it
   return noted;

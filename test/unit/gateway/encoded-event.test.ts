@@ -82,6 +82,11 @@ describe.each(['websocket', 'polling'])('JSON that is sent down as it is over %s
     expect(answer).not.toHaveBeenCalled();
   });
 
+  it.each(['/sõnumid', '/質問'])('goes to a namespace that is not ASCII: %s', async (namespace) => {
+    const ends = await connect(transport, namespace);
+    expect(await sendDown(ends, Buffer.from('{"a":"õ"}'))).toEqual({ came: { a: 'õ' }, answer: { status: 'ok' } });
+  });
+
   it('goes to the main namespace as well', async () => {
     const ends = await connect(transport, '/');
     expect(await sendDown(ends, Buffer.from('{"a":1}'))).toMatchObject({ came: { a: 1 } });

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
@@ -20,6 +21,7 @@ const answering = (listener: RequestListener) => listening(createServer(listener
 const post = (url: string, timeoutMs = 5000) => postJson(url, '{"õ":1}', { 'x-own': 'yes' }, timeoutMs);
 
 afterEach(async () => {
+  jest.restoreAllMocks();
   const closed = once(server, 'close');
   server.close();
   if ('closeAllConnections' in server) server.closeAllConnections();
@@ -91,6 +93,23 @@ it('does not wait longer for a head that comes in drops', async () => {
   });
   const url = await listening(drops);
   await expect(post(url, 200)).rejects.toThrow(AnswerLateError);
+});
+
+it('does not wait for a peer that switches to another protocol', async () => {
+  const url = await listening(
+    createTcpServer((socket) => {
+      socket.on('error', () => undefined).resume();
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n');
+    }),
+  );
+  await expect(post(url)).rejects.toThrow('without an answer');
+});
+
+it('tells a peer that took the request from one that was never reached', async () => {
+  const silent = await answering(() => undefined);
+  await expect(post(silent, 100)).rejects.toMatchObject({ unsent: false });
+  jest.spyOn(dns, 'lookup').mockReturnValue(undefined as never); // never answers
+  await expect(post('http://chatbot.test/', 100)).rejects.toMatchObject({ unsent: true });
 });
 
 it.each([

@@ -70,6 +70,18 @@ it('is none that comes behind another, before its turn', async () => {
   expect(marks()).toEqual([undefined, undefined]);
 });
 
+it('is none that comes while the chatbot is away, which may not be posted for long', async () => {
+  const gone = new AbortController();
+  context.stopping = gone.signal;
+  jest.spyOn(context.gate, 'shut', 'get').mockReturnValue(true);
+  const received = receive(context, await message());
+  await new Promise(setImmediate);
+  gone.abort();
+  await expect(received).resolves.toMatchObject({ status: 'error' });
+  await context.seen.begin('what is written after it');
+  expect(context.seen.size).toBe(1);
+});
+
 it('is forgotten when it cannot be opened, so that a copy that can be is no repetition', async () => {
   const good = await message();
   const bad = { ...good, payload: 'no seal' };
