@@ -32,7 +32,7 @@ async function main(jestArgs: string[]): Promise<number> {
   let code: number;
   let counts = '';
   try {
-    const prepared = await Promise.race([prepare(), interrupted]);
+    const prepared = await Promise.race([prepare(jestArgs), interrupted]);
     broker = prepared.broker;
     code = await watch.time('tests', Promise.race([runJest(jestArgs, prepared.env), interrupted]));
     // None when jest did not get as far as running tests; it has said why.
@@ -53,14 +53,20 @@ const asking = {
 };
 
 /** A broker is mostly waiting, a build mostly computing: side by side. Tests of whole processes run the built ones. */
-async function prepare(): Promise<{ broker: ProvidedBroker; env: Record<string, string> }> {
+async function prepare(patterns: string[]): Promise<{ broker: ProvidedBroker; env: Record<string, string> }> {
   const [broker, prometheus, kubectl] = await Promise.all([
     watch.time('broker', startBroker()),
     watch.time('prometheus', providePrometheus(asking)),
-    watch.time('kubectl', provideKubectl(asking)),
+    watch.time('kubectl', wantsKubectl(patterns) ? provideKubectl(asking) : undefined),
     watch.time('build', build()),
   ]);
-  return { broker, env: { ...testEnv(broker), ...prometheusEnv(prometheus), ...kubectlEnv(kubectl) } };
+  return { broker, env: { ...testEnv(broker), ...prometheusEnv(prometheus), ...(kubectl && kubectlEnv(kubectl)) } };
+}
+
+/** Not where other folders of tests were named: distributions without the package run these all the same. */
+function wantsKubectl(patterns: string[]): boolean {
+  const others = /^test\/(e2e|integration|monitoring|property|unit|vectors)\b/;
+  return patterns.length === 0 || !patterns.every((pattern) => others.test(pattern));
 }
 
 async function startBroker(): Promise<ProvidedBroker> {

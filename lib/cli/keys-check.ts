@@ -110,8 +110,9 @@ async function listedBy(source: Source, { list }: Given, config: KeyCheckConfig)
 function warnOfReaders(keyFile: string | undefined, io: Io): void {
   if (keyFile === undefined) return;
   const mode = statSync(keyFile).mode & 0o777;
-  if ((mode & 0o077) === 0) return;
-  io.err(`dmr: ${keyFile} can be read or written by others than its owner (mode ${mode.toString(8)}): chmod 600 it\n`);
+  // A group may read it: that is how containers are given secrets.
+  if ((mode & 0o037) === 0) return;
+  io.err(`dmr: ${keyFile} can be read or written by too many (mode ${mode.toString(8)}): chmod 600 it\n`);
 }
 
 function textOf({ message, listedFingerprint }: Verdict, own: { fingerprint: string; publicKey: string }): string {

@@ -31,6 +31,7 @@ const OTHER_WORDS = [
   'INVALID_SENDER_ID',
   'SERVER_REFUSED',
   'AF_INET',
+  'AF_NETLINK',
   'AF_UNIX',
   'NODE_OPTIONS',
 ];
