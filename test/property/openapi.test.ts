@@ -7,9 +7,15 @@ import { anyText, edit, edited, forMutants, runs } from './arbitraries';
 
 const check = checkOf('components schemas Message');
 
-/** As it comes from the wire: what JSON cannot say never arrives. */
-const wire = (value: unknown): unknown =>
-  value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
+/** As it comes from the wire: what JSON cannot say never arrives. What is too deep to be printed is JSON already. */
+function wire(value: unknown): unknown {
+  if (value === undefined) return undefined;
+  try {
+    return JSON.parse(JSON.stringify(value)) as unknown;
+  } catch {
+    return value;
+  }
+}
 
 /** JavaScript prints the years before 0 and after 9999 with six digits and a sign; RFC 3339 has none. */
 const hasLongYear = (value: unknown) =>
