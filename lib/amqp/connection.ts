@@ -7,6 +7,7 @@ import { gatherWrites } from '../gather-writes';
 import type { Log } from '../log';
 import { backoffMs } from './backoff';
 import { closing, letGo } from './closing';
+import { writeDirectly } from './direct-writes';
 import { protocolOf, rotated, socketOptions } from './endpoint';
 
 /** A queue whose leader was lost with its node elects another meanwhile; whoever comes sooner is nacked. */
@@ -117,6 +118,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     model.on('blocked', () => this.setBlocked(true));
     model.on('unblocked', () => this.setBlocked(false));
     gatherWrites((model.connection as unknown as { stream: Writable }).stream);
+    writeDirectly(model);
     this.model = model;
     this.version = model.connection.serverProperties?.version; // a broker in a test may give none
     this.failures = 0;
