@@ -12,7 +12,7 @@ import { othersStopped } from '../lib/mesh/last-to-stop';
 import { inMesh, meshConnected } from '../lib/mesh/nodes';
 import type { Definitions } from '../lib/telemetry/definitions';
 import { Metrics } from '../lib/telemetry/metrics';
-import { forgetAgents, forgetDefaults, type Metric } from '../lib/telemetry/series';
+import { addTally, boundsOf, forgetAgents, forgetDefaults, type Metric } from '../lib/telemetry/series';
 import { ownVersion } from '../lib/telemetry/version';
 
 /** How long a scrape that is under way may take when the node stops. */
@@ -89,6 +89,8 @@ const collector = (role: string) =>
         const update = this.update.bind(this);
         metrics.attach((name, method, labels, value) => update(name, method, labels ?? null, value), {
           clear: (name) => this.metrics[name]?.reset(),
+          bounds: (name) => boundsOf(this.metrics[name]),
+          add: (name, labels, tally) => addTally(this.metrics[name], tally, labels),
           forget: (agents) => forgetAgents(this.metrics, agents),
           failed: (name, error) => this.logger.error(`the metric ${name} could not be updated: ${messageOf(error)}`),
         });

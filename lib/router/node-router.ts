@@ -82,7 +82,8 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     this.admin = connection('admin');
     this.publisher = new Publisher(this.publishing, log, (seconds) => metrics.observe(CONFIRM_LATENCY, seconds));
     this.trail = new Trail(config.trailSize);
-    this.events = new TrailedEvents(metrics, log, this.trail);
+    const isVerbose = ['debug', 'trace'].includes(config.logger.level);
+    this.events = new TrailedEvents(metrics, log, this.trail, isVerbose);
     this.deadLetters = new DeadLetters(this.admin, this.publisher, config.ttl, log);
     this.accepting = this.acceptContext(config);
     this.unwatch = watchRouter(this, metrics);

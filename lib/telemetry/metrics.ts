@@ -1,11 +1,19 @@
+import { Tally } from './tally';
+
 export type Labels = Readonly<Record<string, string>>;
 type Method = 'inc' | 'set' | 'observe';
+/** By name and by labels. */
+type AllSeries<T> = Map<string, Map<Labels | undefined, T>>;
 type Update = (name: string, method: Method, labels: Labels | undefined, value: number) => void;
 
 /** What else the holder of all series must be able to do. */
 export interface Series {
   /** Takes away every series of a metric. */
   clear(name: string): void;
+  /** Upper bounds of a histogram; undefined where there is none of that name. */
+  bounds(name: string): readonly number[] | undefined;
+  /** Adds to a histogram. Throws on labels that it does not have. */
+  add(name: string, labels: Labels | undefined, tally: Tally): void;
   /** Takes away every series of these agents. */
   forget(agents: ReadonlySet<string>): void;
   /** Hears what went wrong, once for each metric. */
@@ -26,7 +34,9 @@ export class Metrics {
   private series: Series | undefined;
   private pending: Parameters<Update>[] = [];
   /** Counted since the last reading: the collector takes microseconds for each update, and a message is counted often. */
-  private counted = new Map<string, Map<Labels | undefined, number>>();
+  private counted: AllSeries<number> = new Map();
+  private observed: AllSeries<Tally> = new Map();
+  /** Of both. */
   private countedSeries = 0;
   /** Listed agents, each with the one object that its updates share. */
   private agents = new Map<string, Labels>();
@@ -50,11 +60,11 @@ export class Metrics {
   /** Shows when the metrics are read. Cheap with labels that are the same object each time. */
   inc(name: string, labels?: Labels, by = 1): void {
     if (!this.update) return this.record(name, 'inc', labels, by);
-    let series = this.counted.get(name);
-    if (!series) this.counted.set(name, (series = new Map<Labels | undefined, number>()));
-    const before = series.get(labels);
-    series.set(labels, (before ?? 0) + by);
-    if (before === undefined && ++this.countedSeries > MAX_COUNTED) this.flush();
+    const series = this.counted.get(name);
+    const before = series?.get(labels);
+    if (before !== undefined) return void series?.set(labels, before + by);
+    this.makeRoom();
+    seriesOf(this.counted, name).set(labels, by);
   }
 
   /** Counts for one agent, with `more` labels beside it. */
@@ -73,9 +83,11 @@ export class Metrics {
     for (const [labels, value] of values) this.record(name, 'set', labels, value);
   }
 
-  /** A duration, in seconds. */
+  /** A duration, in seconds; shows as `inc` does. */
   observe(name: string, seconds: number, labels?: Labels): void {
-    this.record(name, 'observe', labels, seconds);
+    const tally = this.observed.get(name)?.get(labels) ?? this.newTally(name, labels);
+    if (tally && Number.isFinite(seconds)) tally.add(seconds);
+    else this.record(name, 'observe', labels, seconds);
   }
 
   /**
@@ -103,15 +115,40 @@ export class Metrics {
     if (gone.size > 0) this.guarded('of agents that left', () => this.series?.forget(gone));
   }
 
+  /** Undefined while nobody collects, and for what is no histogram. */
+  private newTally(name: string, labels: Labels | undefined): Tally | undefined {
+    const bounds = this.series?.bounds(name);
+    if (!bounds) return undefined;
+    this.makeRoom(); // before, as what is flushed hears of no further value
+    const tally = new Tally(bounds);
+    seriesOf(this.observed, name).set(labels, tally);
+    return tally;
+  }
+
+  private makeRoom(): void {
+    if (this.countedSeries >= MAX_COUNTED) this.flush();
+    this.countedSeries += 1;
+  }
+
   private flush(): void {
-    const { counted } = this;
+    const { counted, observed } = this;
     this.counted = new Map();
+    this.observed = new Map();
     this.countedSeries = 0;
     for (const [name, series] of counted) for (const [labels, by] of series) this.record(name, 'inc', labels, by);
+    for (const [name, series] of observed) {
+      for (const [labels, tally] of series) {
+        if (this.takes(labels)) this.guarded(name, () => this.series?.add(name, labels, tally));
+      }
+    }
+  }
+
+  private takes(labels: Labels | undefined): boolean {
+    return labels?.agent === undefined || this.agents.has(labels.agent);
   }
 
   private record(name: string, method: Method, labels: Labels | undefined, value: number): void {
-    if (labels?.agent !== undefined && !this.agents.has(labels.agent)) return;
+    if (!this.takes(labels)) return;
     if (!this.update) {
       if (this.pending.length < MAX_PENDING) this.pending.push([name, method, labels, value]);
       return;
@@ -136,6 +173,12 @@ export class Metrics {
     this.failures.add(what);
     this.series?.failed(what, error);
   }
+}
+
+function seriesOf<T>(all: AllSeries<T>, name: string): Map<Labels | undefined, T> {
+  let series = all.get(name);
+  if (!series) all.set(name, (series = new Map<Labels | undefined, T>()));
+  return series;
 }
 
 /** Seconds since `startedAt` (of `performance.now()`). */

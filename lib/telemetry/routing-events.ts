@@ -34,11 +34,13 @@ export class RoutingEvents {
   constructor(
     private readonly metrics: Metrics,
     private readonly log: Log,
+    /** Whether the log takes what is said of each message: nobody makes it for a log that drops it. */
+    private readonly verbose = true,
   ) {}
 
   accepted(message: MessageIds): void {
     this.metrics.incFor(message.senderId, 'dmr_messages_accepted_total');
-    this.log.debug('message accepted', { event: 'accepted', ...ids(message) });
+    if (this.verbose) this.log.debug('message accepted', { event: 'accepted', ...ids(message) });
   }
 
   /** Counted always; told unless its sender has too many of them. */
@@ -72,6 +74,7 @@ export class RoutingEvents {
 
   sent(message: MessageIds, attempt: number, reason: FailureReason | undefined): void {
     if (reason) this.metrics.incFor(message.recipientId, 'dmr_messages_retried_total', { reason });
+    if (!this.verbose) return;
     this.log.debug('message sent down', { event: 'sent', ...ids(message), attempt, ...(reason && { reason }) });
   }
 
@@ -81,7 +84,7 @@ export class RoutingEvents {
     const latencyMs = isReplayed ? NaN : Date.now() - receivedMs(message);
     // Another node's clock may be ahead; what was put into the queue by others may carry no time.
     if (Number.isFinite(latencyMs)) this.metrics.observe(LATENCY, Math.max(0, latencyMs / 1000));
-    this.log.debug('message delivered', { event: 'delivered', ...ids(message), attempt });
+    if (this.verbose) this.log.debug('message delivered', { event: 'delivered', ...ids(message), attempt });
   }
 
   rejected(message: MessageIds, errors: ProtocolError[]): void {

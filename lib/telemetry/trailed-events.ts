@@ -11,8 +11,9 @@ export class TrailedEvents extends RoutingEvents {
     metrics: Metrics,
     log: Log,
     private readonly trail: Trail,
+    verbose?: boolean,
   ) {
-    super(metrics, log);
+    super(metrics, log, verbose);
   }
 
   override accepted(...args: Of<'accepted'>): void {

@@ -5,6 +5,7 @@ import { QueueWatch } from '../../../lib/dlq/queue-watch';
 import { RetryableError } from '../../../lib/errors';
 import type { NodeRouter } from '../../../lib/router/node-router';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { seriesWith } from '../../helpers/series';
 
 const TTL = { agentTtlMs: 100_000, dlqTtlMs: 100_000, validationFailuresTtlMs: 100_000 };
 const [TAX, POLICE] = ['tax', 'police'] as const;
@@ -68,11 +69,10 @@ describe('a count of all queues', () => {
     const { queues, watch } = setUp();
     const { metrics, counted } = countingMetrics([TAX, POLICE]);
     const clear = jest.fn();
-    metrics.attach((name, _method, labels, value) => void (counted[`${name} ${labels?.agent ?? ''}`] = value), {
-      clear,
-      forget: () => undefined,
-      failed: () => undefined,
-    });
+    metrics.attach(
+      (name, _method, labels, value) => void (counted[`${name} ${labels?.agent ?? ''}`] = value),
+      seriesWith({ clear }),
+    );
     showQueues(metrics, await watch.count(), () => true, TTL);
     queues.set(dlqName(TAX), look);
     queues.set(VALIDATION_FAILURES, look);
@@ -89,13 +89,15 @@ describe('the dead letters of agents that left', () => {
   function setUpGauges() {
     const { queues, watch, listed, departed } = setUp();
     const { metrics, counted } = countingMetrics([TAX]);
-    metrics.attach((name, _method, labels, value) => void (counted[name + Object.keys(labels ?? {}).join()] = value), {
-      clear: (name) => void delete counted[name],
-      forget: () => undefined,
-      failed: (_name, error) => {
-        throw error;
-      },
-    });
+    metrics.attach(
+      (name, _method, labels, value) => void (counted[name + Object.keys(labels ?? {}).join()] = value),
+      seriesWith({
+        clear: (name) => void delete counted[name],
+        failed: (_name, error) => {
+          throw error;
+        },
+      }),
+    );
     const show = async (ages: Record<string, number> = {}) => {
       const rows = await watch.count();
       for (const row of rows) row.oldestSeconds = ages[row.queue] ?? null;

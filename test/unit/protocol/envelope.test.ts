@@ -78,4 +78,25 @@ describe('isIsoTimestamp', () => {
     expect(isIsoTimestamp(new Date())).toBe(false);
     expect(isIsoTimestamp('2026-11-20T10:00:00.000+00:00')).toBe(false);
   });
+
+  it.each([
+    ['2024-02-29T00:00:00.000Z', true],
+    ['2026-02-28T23:59:59.999Z', true],
+    ['2026-12-31T10:00:00.000Z', true],
+    ['0000-01-01T00:00:00.000Z', true],
+    ['+010000-01-01T00:00:00.000Z', true],
+    ['2026-02-29T10:00:00.000Z', false],
+    ['2026-04-31T10:00:00.000Z', false],
+    ['2026-13-01T10:00:00.000Z', false],
+    ['2026-00-01T10:00:00.000Z', false],
+    ['2026-01-00T10:00:00.000Z', false],
+    ['2026-01-01T24:00:00.000Z', false],
+    ['2026-01-01T10:60:00.000Z', false],
+    ['2026-01-01T10:00:60.000Z', false],
+    ['2026-01-01T10:00:00.000Z\n', false],
+    ['2026-01-01T10:00:00.00Z', false],
+    ['2026-01-01 10:00:00.000Z', false],
+  ])('of %j is %s', (text, isOne) => {
+    expect(isIsoTimestamp(text)).toBe(isOne);
+  });
 });

@@ -59,6 +59,28 @@ describe('what /metrics shows', () => {
     expect((await read()).value('dmr_centops_whole')).toBe(0);
   });
 
+  it('has each duration once in the buckets of its series, however often it is read', async () => {
+    const metrics = await start();
+    const name = 'dmr_message_processing_duration_seconds';
+    const [up, down] = [{ event: 'up' }, { event: 'down' }];
+    for (const seconds of [0.001, 0.01, 0.02, 7]) metrics.observe(name, seconds, up);
+    metrics.observe(name, 0.3, down);
+    await read();
+    metrics.observe(name, 0.02, { event: 'up' });
+    metrics.observe('dmr_socket_connection_duration_seconds', 4);
+    const shown = await read();
+    const bucket = (le: string, labels: Record<string, string>) => shown.value(`${name}_bucket`, { le, ...labels });
+    expect(['0.01', '0.025', '5', '+Inf'].map((le) => bucket(le, up))).toEqual([2, 4, 4, 5]);
+    expect(['0.25', '0.5', '+Inf'].map((le) => bucket(le, down))).toEqual([0, 1, 1]);
+    expect(shown.value(`${name}_sum`, up)).toBeCloseTo(7.051);
+    expect([up, down].map((labels) => shown.value(`${name}_count`, labels))).toEqual([5, 1]);
+    expect(shown.value('dmr_socket_connection_duration_seconds_bucket', { le: '1' })).toBe(0);
+    expect(shown.value('dmr_socket_connection_duration_seconds_count')).toBe(1);
+    metrics.observe(name, 1, { odd: 'x' });
+    await read();
+    expect(failures.splice(0)).toEqual([expect.stringContaining(`${name} could not be updated`)]);
+  });
+
   it('can be read with names from outside in it', async () => {
     const metrics = await start();
     const names = ['"} 1\ndmr_evil 1', 'a\\', '\\', '\\"', '\\n', 'x\r\ny', '{,=}', '', 'õ 🦊', '\u0000\u2028'];

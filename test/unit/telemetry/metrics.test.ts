@@ -1,4 +1,6 @@
 import { Metrics, secondsSince } from '../../../lib/telemetry/metrics';
+import type { Tally } from '../../../lib/telemetry/tally';
+import { seriesWith } from '../../helpers/series';
 
 describe('Metrics', () => {
   it('hands on what is counted, with its labels', () => {
@@ -44,6 +46,8 @@ describe('Metrics', () => {
     const update = jest.fn();
     metrics.attach(update);
     for (let index = 0; index < 1001; index++) metrics.inc('a', { reason: 'x' });
+    expect(update).toHaveBeenCalledTimes(1000);
+    metrics.read();
     expect(update).toHaveBeenCalledTimes(1001);
   });
 
@@ -77,11 +81,85 @@ describe('Metrics', () => {
   });
 });
 
+describe('durations', () => {
+  const collecting = () => {
+    const metrics = new Metrics();
+    const [update, failed] = [jest.fn(), jest.fn()];
+    const added: [string, unknown, Tally][] = [];
+    const bounds = (name: string) => (name === 'h' ? [1, 2] : undefined);
+    metrics.attach(update, seriesWith({ bounds, failed, add: (...args) => void added.push(args) }));
+    return { metrics, update, failed, added };
+  };
+
+  it('are summed up until the metrics are read, by labels', () => {
+    const { metrics, update, added } = collecting();
+    const labels = { event: 'x' };
+    for (const seconds of [0, 1, 1.5, 2, 3]) metrics.observe('h', seconds, labels);
+    metrics.observe('h', 0.5);
+    expect(added).toEqual([]);
+    metrics.read();
+    metrics.read();
+    expect(added).toEqual([
+      ['h', labels, { bounds: [1, 2], counts: [2, 2], sum: 7.5, count: 5 }],
+      ['h', undefined, { bounds: [1, 2], counts: [1, 0], sum: 0.5, count: 1 }],
+    ]);
+    expect(update).not.toHaveBeenCalled();
+  });
+
+  it('are handed on one by one where there is no histogram of that name, and what is no number is', () => {
+    const { metrics, update, added } = collecting();
+    metrics.observe('g', 1);
+    metrics.observe('h', NaN);
+    metrics.read();
+    expect(update.mock.calls).toEqual([
+      ['g', 'observe', undefined, 1],
+      ['h', 'observe', undefined, NaN],
+    ]);
+    expect(added.map(([, , { count }]) => count)).toEqual([0]);
+  });
+
+  it('of an agent that left meanwhile are dropped', () => {
+    const { metrics, added } = collecting();
+    metrics.listAgents(['a']);
+    metrics.observe('h', 1, { agent: 'b' });
+    metrics.read();
+    expect(added).toEqual([]);
+  });
+
+  it('that cannot be added are told of, and cost nobody else', () => {
+    const { metrics, failed, added } = collecting();
+    metrics.attach(
+      jest.fn(),
+      seriesWith({
+        failed,
+        bounds: () => [1],
+        add: (...args) => {
+          if (args[0] === 'bad') throw new Error('no such label');
+          added.push(args);
+        },
+      }),
+    );
+    metrics.observe('bad', 1, { odd: 'x' });
+    metrics.observe('good', 1);
+    metrics.read();
+    expect(failed.mock.calls).toEqual([['bad', new Error('no such label')]]);
+    expect(added.map(([name]) => name)).toEqual(['good']);
+  });
+
+  it('take no more than a thousand series before they are handed on', () => {
+    const { metrics, added } = collecting();
+    for (let index = 0; index < 1001; index++) metrics.observe('h', 1, { event: 'x' });
+    expect(added).toHaveLength(1000);
+    metrics.read();
+    expect(added.map(([, , { count }]) => count)).toEqual(Array(1001).fill(1));
+  });
+});
+
 describe('the label agent', () => {
   const listing = (...agents: string[]) => {
     const metrics = new Metrics();
     const [update, forget] = [jest.fn(), jest.fn()];
-    metrics.attach(update, { clear: jest.fn(), forget, failed: jest.fn() });
+    metrics.attach(update, seriesWith({ forget }));
     metrics.listAgents(agents);
     return { metrics, update, forget };
   };
@@ -153,7 +231,7 @@ describe('the gauges of the present', () => {
   it('are set by all collectors, although some throw, and each of those is told of once', () => {
     const metrics = new Metrics();
     const [update, failed] = [jest.fn(), jest.fn()];
-    metrics.attach(update, { clear: jest.fn(), forget: jest.fn(), failed });
+    metrics.attach(update, seriesWith({ failed }));
     for (const what of ['one', 'two']) {
       metrics.collect(what, () => {
         throw new Error(`${what} is broken`);
@@ -174,7 +252,7 @@ describe('the gauges of the present', () => {
     const said: string[] = [];
     const update = (name: string) => void said.push(`set ${name}`);
     const clear = (name: string) => void said.push(`clear ${name}`);
-    metrics.attach(update, { clear, forget: jest.fn(), failed: jest.fn() });
+    metrics.attach(update, seriesWith({ clear }));
     metrics.replace('a', [
       [{ use: 'x' }, 1],
       [{ use: 'y' }, 0],
@@ -191,7 +269,7 @@ describe('counting', () => {
       throw new Error('no such label');
     };
     metrics.inc('pending');
-    metrics.attach(update, { clear: update, forget: update, failed });
+    metrics.attach(update, seriesWith({ clear: update, forget: update, failed }));
     metrics.listAgents(['a']);
     for (let times = 0; times < 3; times++) {
       metrics.inc('m', { odd: 'x' });

@@ -50,6 +50,20 @@ describe('RoutingEvents', () => {
     expect(JSON.stringify(log.lines)).not.toContain('SEALED');
   });
 
+  it('says nothing of each message where the log would drop it, and counts as ever', () => {
+    const { metrics, counted } = countingMetrics(AGENTS);
+    const log = new RecordingLog();
+    const events = new RoutingEvents(metrics, log, false);
+    for (const [, happen] of HAPPENINGS) happen(events);
+    expect(log.lines.map(({ level, message }) => `${level} ${message}`)).toEqual([
+      'warn message refused',
+      'warn message not accepted, the sender must repeat it',
+      'warn recipient rejected the message',
+      'warn message dead-lettered',
+    ]);
+    expect(counted).toEqual(Object.assign({}, ...HAPPENINGS.map(([, , expected]) => expected)));
+  });
+
   it('warns of each reason that keeps messages out once a minute, and tells every one of them at debug', () => {
     const log = new RecordingLog();
     const events = new RoutingEvents(countingMetrics(AGENTS).metrics, log);
