@@ -1,32 +1,43 @@
-import { runCommand } from '../../scripts/lib/run-command';
 import { repeated, type Case } from '../lib/bench';
 import { shown, type Figure } from '../lib/figure';
+import { besideOpenssl } from '../lib/openssl-speed';
 import { median } from '../lib/statistics';
 import type { Seals } from '../load/seals';
 import { Worker } from '../load/worker';
 
+/** Messages in one turn, some 40 ms. */
+const TURN = 100;
+
 /** What sealing and opening cost beside the one RSA private operation that each of them cannot do without. */
-export const seals: Case = async ({ rounds, quick, say }) => {
+export const seals: Case = async ({ rounds, measureMs, say }) => {
   const worker = new Worker<Seals>('seals.ts');
-  const count = quick ? 1000 : 4000;
-  try {
-    const results = await repeated(rounds, async () => {
-      const rsaUs = await rsaPrivateUs();
-      const [sealing, opening] = [await worker.remote.sealing(count), await worker.remote.opening(count)];
-      say(`  RSA ${shown(rsaUs)} µs, sealing ${shown(sealing.cpuUs)} µs, opening ${shown(opening.cpuUs)} µs`);
-      return { rsaUs, sealing, opening };
+  const beside = async (work: (count: number) => Promise<number>) => {
+    let [us, count] = [0, 0];
+    const rsaUs = await besideOpenssl(measureMs / 1000, async () => {
+      us += await work(TURN);
+      count += TURN;
     });
-    const stalledMs = Math.max(...results.flatMap(({ sealing, opening }) => [sealing.stalledMs, opening.stalledMs]));
-    const rsa = shown(median(results.map(({ rsaUs }) => rsaUs)));
+    return { rsaUs, us: us / count };
+  };
+  try {
+    await worker.remote.warmUp();
+    const results = await repeated(rounds, async () => {
+      const sealing = await beside(worker.remote.sealing);
+      const opening = await beside(worker.remote.opening);
+      for (const [what, { rsaUs, us }] of Object.entries({ sealing, opening }))
+        say(`  ${what} ${shown(us)} µs, in turns with RSA ${shown(rsaUs)} µs`);
+      return { sealing, opening, stalledMs: await worker.remote.stalledMs() };
+    });
     const figure = (key: 'sealing' | 'opening', what: string): Figure => ({
       key,
       what: `${what}, CPU of all threads`,
-      measured: `${shown(median(results.map((result) => result[key].cpuUs)))} µs`,
-      beside: `RSA 2048 private operation, openssl speed: ${rsa} µs`,
-      judged: median(results.map((result) => result.rsaUs / result[key].cpuUs)),
+      measured: `${shown(median(results.map((result) => result[key].us)))} µs`,
+      beside: `RSA 2048 private operation, openssl speed: ${shown(median(results.map((result) => result[key].rsaUs)))} µs`,
+      judged: median(results.map(({ [key]: { rsaUs, us } }) => rsaUs / us)),
       goal: { atLeast: 0.8 },
       comparable: true,
     });
+    const stalledMs = Math.max(...results.map((result) => result.stalledMs));
     return [
       figure('sealing', 'an agent seals'),
       figure('opening', 'an agent opens'),
@@ -45,11 +56,3 @@ export const seals: Case = async ({ rounds, quick, say }) => {
     await worker.stop();
   }
 };
-
-/** `openssl speed -mr` prints `+F2:<no>:<bits>:<private operations a second>:<public ones>`. */
-async function rsaPrivateUs(): Promise<number> {
-  const { stdout } = await runCommand(['openssl', 'speed', '-mr', '-seconds', '1', 'rsa2048']);
-  const [, perSecond] = /^\+F2:\d+:2048:([\d.]+):/m.exec(stdout) ?? [];
-  if (perSecond === undefined) throw new Error('"openssl speed rsa2048" printed no figure; install openssl');
-  return 1e6 / Number(perSecond);
-}

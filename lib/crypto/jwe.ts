@@ -1,5 +1,4 @@
 import {
-  constants,
   createCipheriv,
   createDecipheriv,
   type KeyObject,
@@ -12,9 +11,6 @@ import { strongEnough } from './keys';
 
 const WANTED = { alg: 'RSA-OAEP', enc: 'A256GCM' };
 const HEADER = Buffer.from(JSON.stringify(WANTED)).toString('base64url');
-
-/** RSAES-OAEP with SHA-1 and MGF1 with SHA-1 (RFC 7518, 4.3). */
-const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' };
 
 /** AES GCM with a key of 256 bits, an initialization vector of 96 and a tag of 128 (RFC 7518, 5.3). */
 const CIPHER = 'aes-256-gcm';
@@ -29,7 +25,7 @@ const FULL_TAG = { authTagLength: TAG_BYTES };
 export function encryptCompact(text: string, key: KeyObject): string {
   const random = randomBytes(KEY_BYTES + IV_BYTES);
   const [contentKey, iv] = [random.subarray(0, KEY_BYTES), random.subarray(KEY_BYTES)];
-  const wrapped = publicEncrypt({ key: strongEnough(key), ...OAEP }, contentKey);
+  const wrapped = publicEncrypt(strongEnough(key), contentKey); // OAEP with SHA-1 (RFC 7518, 4.3) unless told otherwise
   const cipher = createCipheriv(CIPHER, contentKey, iv, FULL_TAG).setAAD(asciiBytes(HEADER));
   const ciphertext = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
   const parts = [wrapped, iv, ciphertext, cipher.getAuthTag()];
@@ -61,7 +57,7 @@ function contentKeyOf(wrapped: Buffer, key: KeyObject): Buffer {
   const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   if (wrapped.length !== Math.ceil(modulusLength / 8)) return randomBytes(KEY_BYTES);
   try {
-    const contentKey = privateDecrypt({ key, ...OAEP }, wrapped);
+    const contentKey = privateDecrypt(key, wrapped); // as in `encryptCompact`
     if (contentKey.length === KEY_BYTES) return contentKey;
   } catch {
     // told by the tag
