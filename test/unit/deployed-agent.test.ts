@@ -175,8 +175,9 @@ describe('messages', () => {
   ])('%s is answered with its type', async (_name, overrides, betaOptions, type) => {
     const server = await startServer();
     const a = await (await startAgent(server, alpha)).ready();
-    await startAgent(server, beta, betaOptions);
+    const b = await startAgent(server, beta, betaOptions);
     await server.until(() => server.online.length === 2);
+    if (betaOptions.listDelayMs === undefined) await b.ready(); // without the list no seal can be opened
     await a.send(beta.id, question, await overrides());
     await expect(answerOf(server)).resolves.toMatchObject({ status: 'error', errors: [{ type }] });
   });
