@@ -26,7 +26,7 @@ interface Internals {
 /**
  * Has each channel that is opened from now on write its frames to the connection's socket itself, in the order in which
  * they are made. amqplib takes them through a stream for each channel and one turn of the event loop, which costs a busy
- * node a twelfth of its messages; heartbeats it writes as it is done here. A channel's `publish` returns false, and
+ * node a tenth of its messages; heartbeats it writes as it is done here. A channel's `publish` returns false, and
  * 'drain' follows, as the socket falls behind by more than 1 MiB.
  */
 export function writeDirectly({ connection }: Pick<ChannelModel, 'connection'>): void {
