@@ -26,8 +26,9 @@ interface Internals {
 /**
  * Has each channel that is opened from now on write its frames to the connection's socket itself, in the order in which
  * they are made. amqplib takes them through a stream for each channel and one turn of the event loop, which costs a busy
- * node a tenth of its messages; heartbeats it writes as it is done here. A channel's `publish` returns false, and
- * 'drain' follows, as the socket falls behind by more than 1 MiB.
+ * node a tenth of its messages; heartbeats it writes as it is done here. A channel's `publish` returns false as
+ * the socket falls behind by more than 1 MiB; 'drain' follows when it has taken everything, so that each channel of a
+ * connection has to heed it.
  */
 export function writeDirectly({ connection }: Pick<ChannelModel, 'connection'>): void {
   const internals = connection as unknown as Internals;

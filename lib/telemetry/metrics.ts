@@ -83,7 +83,7 @@ export class Metrics {
     for (const [labels, value] of values) this.record(name, 'set', labels, value);
   }
 
-  /** A duration, in seconds; shows as `inc` does. */
+  /** A duration, in seconds; shows as `inc` does, and is dear with labels that are a new object each time. */
   observe(name: string, seconds: number, labels?: Labels): void {
     const tally = this.observed.get(name)?.get(labels) ?? this.newTally(name, labels);
     if (tally && Number.isFinite(seconds)) tally.add(seconds);

@@ -31,7 +31,7 @@ export function addTally(metric: Metric | undefined, tally: Tally, labels: Label
   const histogram = metric as Histogram;
   histogram.observe(labels, 0); // the library checks the labels and makes the series; the value is taken back here
   const series = Object.values(histogram.hashMap).find((one) => isDeepStrictEqual(one.labels, labels));
-  if (!series) return;
+  if (!series) throw new Error('another series has these labels in other forms');
   series.sum += tally.sum;
   series.count += tally.count - 1;
   tally.bounds.forEach((bound, i) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { Metrics } from '../../../lib/telemetry/metrics';
 import { countRequests } from '../../../lib/http/count-requests';
 import { countingMetrics } from '../fakes';
 
@@ -111,5 +112,14 @@ describe('countRequests', () => {
   it('has no more labels after a hundred odd requests', async () => {
     for (let index = 0; index < 100; index++) await request(`GET /${index}?${index}`);
     expect(counters()).toHaveLength(2);
+  });
+
+  it('gives the same object for the same labels: what is summed up is summed up by object', async () => {
+    const given = jest.spyOn(Metrics.prototype, 'observe');
+    for (const answer of [200, 200, 404]) await request('POST /v1/messages', answer);
+    const [first, second, third] = given.mock.calls.map(([, , labels]) => labels);
+    given.mockRestore();
+    expect(second).toBe(first);
+    expect(third).toEqual({ ...first, status: '404' });
   });
 });
