@@ -74,9 +74,11 @@ describe('a RabbitMQ with our definitions', () => {
       await asAdmin.put(police.id, 'no JSON');
       await eventually(async () => (await ready(DLQ)) === 1);
       expect(await call<DeadLetter[]>('peek')).toMatchObject([{ reason: 'UNPARSEABLE' }]);
-      expect(await call<Replayed>('replay', { all: true })).toMatchObject({ replayed: 1, failed: 0 });
+      // Refused while the monitor itself looks at the head of the queue.
+      const again = <T>(action: string) => eventually(() => call<T>(action, { all: true }));
+      expect(await again<Replayed>('replay')).toMatchObject({ replayed: 1, failed: 0 });
       await eventually(async () => (await ready(DLQ)) === 1); // it cannot be read the second time either
-      expect(await call<Purged>('purge', { all: true })).toMatchObject({ purged: 1 });
+      expect(await again<Purged>('purge')).toMatchObject({ purged: 1 });
       expect(await ready(DLQ)).toBe(0);
     });
 

@@ -272,7 +272,8 @@ describe('an agent of ours at a deployed server', () => {
     chatbot.answerNext({ status: 500 }, { status: 200 });
     for (const _copy of [1, 2]) deployed.route(message);
     await deployed.until(() => [0, 1].every((copy) => sendingsOf(message)[copy]?.answer !== undefined));
-    expect(sendingsOf(message).map(({ answer }) => answer?.[0])).toEqual([{ status: 'ok' }, { status: 'ok' }]);
+    // More than two on a busy machine: the server sends a copy again whose answer is late.
+    for (const { answer } of sendingsOf(message)) expect(answer ?? [{ status: 'ok' }]).toEqual([{ status: 'ok' }]);
     expect(postsOf(message)).toHaveLength(2);
   });
 
