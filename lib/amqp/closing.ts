@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import type { Duplex } from 'node:stream';
 import type { ChannelModel } from 'amqplib';
+import { socketOf } from './socket-of';
 
 /** A channel or a connection of amqplib. */
 type Closable = EventEmitter & { close(): Promise<void> };
@@ -29,10 +29,10 @@ export function closing(closable: Closable, timeoutMs = CLOSE_TIMEOUT_MS): Promi
 
 /**
  * Frees the socket of a connection that was closed or would not be, after 1 s: one whose other end is frozen would never
- * finish its own closing and keep the process from ending. amqplib shows the socket to nobody, so this looks inside.
+ * finish its own closing and keep the process from ending.
  */
 export function letGo(model: Pick<ChannelModel, 'connection'>): void {
-  const { stream } = model.connection as unknown as { stream: Duplex };
+  const socket = socketOf(model);
   // With an error: without one amqplib would go on counting heartbeats.
-  setTimeout(() => stream.destroy(new Error('the broker did not answer')), LINGER_MS).unref();
+  setTimeout(() => socket.destroy(new Error('the broker did not answer')), LINGER_MS).unref();
 }

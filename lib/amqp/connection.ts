@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { Writable } from 'node:stream';
 import { connect, type ChannelModel } from 'amqplib';
 import type { AmqpConfig, AmqpHost } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
@@ -9,6 +8,7 @@ import { backoffMs } from './backoff';
 import { closing, letGo } from './closing';
 import { writeDirectly } from './direct-writes';
 import { protocolOf, rotated, socketOptions } from './endpoint';
+import { socketOf } from './socket-of';
 
 /** A queue whose leader was lost with its node elects another meanwhile; whoever comes sooner is nacked. */
 const FIRST_RETRY_MS = 1000;
@@ -117,7 +117,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     model.on('close', () => this.closed(model));
     model.on('blocked', () => this.setBlocked(true));
     model.on('unblocked', () => this.setBlocked(false));
-    gatherWrites((model.connection as unknown as { stream: Writable }).stream);
+    gatherWrites(socketOf(model));
     writeDirectly(model);
     this.model = model;
     this.version = model.connection.serverProperties?.version; // a broker in a test may give none

@@ -1,5 +1,5 @@
-import type { Writable } from 'node:stream';
 import type { ChannelModel } from 'amqplib';
+import { socketOf } from './socket-of';
 
 /** What may wait for the socket before its channels are told to pause, bytes; a thousand small messages. */
 const HIGH_WATER_BYTES = 2 ** 20;
@@ -17,7 +17,6 @@ interface Channel {
 
 /** What amqplib 0.10 keeps to itself of a connection. */
 interface Internals {
-  stream: Writable;
   muxer: { unpipeFrom(buffer: FrameWriter): void };
   channels: ({ buffer: FrameWriter } | null)[];
   freshChannel(channel: Channel, options?: object): number;
@@ -30,11 +29,12 @@ interface Internals {
  * the socket falls behind by more than 1 MiB; 'drain' follows when it has taken everything, so that each channel of a
  * connection has to heed it.
  */
-export function writeDirectly({ connection }: Pick<ChannelModel, 'connection'>): void {
-  const internals = connection as unknown as Internals;
-  const { stream, muxer, channels } = internals;
+export function writeDirectly(model: Pick<ChannelModel, 'connection'>): void {
+  const socket = socketOf(model);
+  const internals = model.connection as unknown as Internals;
+  const { muxer, channels } = internals;
   const paused = new Set<Channel>();
-  stream.on('drain', () => {
+  socket.on('drain', () => {
     const resumed = [...paused];
     paused.clear();
     for (const channel of resumed) channel.onBufferDrain();
@@ -46,8 +46,8 @@ export function writeDirectly({ connection }: Pick<ChannelModel, 'connection'>):
     muxer.unpipeFrom(opened.buffer);
     opened.buffer = {
       write(frame) {
-        stream.write(frame);
-        if (stream.writableLength < HIGH_WATER_BYTES) return true;
+        socket.write(frame);
+        if (socket.writableLength < HIGH_WATER_BYTES) return true;
         paused.add(channel);
         return false;
       },
