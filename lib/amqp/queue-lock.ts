@@ -4,6 +4,7 @@ import type { AmqpConnection } from './connection';
 
 const held = new WeakMap<AmqpConnection, Set<string>>();
 const RESOURCE_LOCKED = 405;
+const QUEUE_BUSY = 'QUEUE_BUSY';
 
 /**
  * Runs work that must not be done twice at the same time to one queue, by whichever process. The lock is a queue
@@ -40,5 +41,9 @@ function nameOf(queue: string): string {
 }
 
 export function queueBusy(queue: string): RetryableError {
-  return new RetryableError('QUEUE_BUSY', `Somebody else is going through queue ${queue} right now; try again later`);
+  return new RetryableError(QUEUE_BUSY, `Somebody else is going through queue ${queue} right now; try again later`);
+}
+
+export function isQueueBusy(error: unknown): boolean {
+  return error instanceof RetryableError && error.code === QUEUE_BUSY;
 }

@@ -4,7 +4,7 @@ import { FinalError } from '../errors';
 import { lookAtQueue, queueDepth, type QueueLook } from './admin';
 import type { AmqpConnection } from './connection';
 import { HoldingChannel } from './holding-channel';
-import { queueBusy, withQueueLock } from './queue-lock';
+import { isQueueBusy, queueBusy, withQueueLock } from './queue-lock';
 
 /** What one channel holds back, and what may be on its way here at the same time: with it, how much memory a scan takes. */
 const HELD_PER_CHANNEL = 250;
@@ -17,6 +17,9 @@ const IDLE_MS = 500;
 const GO_ON_MS = 20_000;
 const RETURN_LIMIT_MS = 2000;
 const RETURN_LOOK_MS = 5;
+/** For whoever else goes through the queue; a look at its head, the shortest way through, is over long before. */
+const BUSY_WAIT_MS = 2000;
+const BUSY_LOOK_MS = 50;
 
 /**
  * What becomes of a message that was looked at: `stay` puts it back into its place at the end of the scan, `end` does so
@@ -29,7 +32,7 @@ export interface ScanOptions {
   limit?: number;
   /** No further message is looked at after so long, ms. */
   timeoutMs: number;
-  /** Only where nobody consumes the queue, as what comes back would be late for its consumer; otherwise QUEUE_BUSY. */
+  /** Only where nobody consumes the queue, as what comes back would be late for its consumer; otherwise QUEUE_BUSY at once. */
   ifUnused?: boolean;
   look: (message: ConsumeMessage) => Promise<Verdict>;
   /**
@@ -50,9 +53,22 @@ export interface Scanned {
 /**
  * Goes through a queue from its head, as far as it reached when that began, without disturbing the order of what stays.
  * Each look counts as one delivery of each message. A process that dies on the way gives everything back.
- * Throws RetryableError QUEUE_BUSY or BROKER_UNAVAILABLE, FinalError QUEUE_MISSING.
+ * Throws RetryableError QUEUE_BUSY where somebody else goes through it for longer than 2 s, or BROKER_UNAVAILABLE,
+ * FinalError QUEUE_MISSING.
  */
 export async function scanQueue(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
+  const waitUntil = Date.now() + (options.ifUnused ? 0 : BUSY_WAIT_MS);
+  for (;;) {
+    try {
+      return await scanNow(connection, queue, options);
+    } catch (error) {
+      if (!isQueueBusy(error) || Date.now() >= waitUntil) throw error;
+      await delay(BUSY_LOOK_MS);
+    }
+  }
+}
+
+async function scanNow(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
   const look = await lookAtQueue(connection, queue);
   if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
   if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };

@@ -82,12 +82,39 @@ describe('a queue that somebody else goes through', () => {
     queue.isLocked = true;
   });
 
+  const everything = { by: 'all', matches: () => true } as const;
+
   it('is busy, and not empty, while all of it is in those hands', async () => {
-    const everything = { by: 'all', matches: () => true } as const;
-    await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
-    await expect(letters.find(DLQ, 'a', () => undefined)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    const tries = [letters.purge(DLQ, everything, {}), letters.find(DLQ, 'a', () => undefined)];
+    for (const done of await Promise.allSettled(tries)) expect(done).toMatchObject({ reason: { code: 'QUEUE_BUSY' } });
     queue.isLocked = false; // its lock went just now
     await expect(letters.purge(DLQ, everything, {})).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+  });
+});
+
+describe('a queue that somebody else looks at', () => {
+  const everything = { by: 'all', matches: () => true } as const;
+  let refusals: number;
+
+  beforeEach(() => {
+    queue.put('a');
+    queue.isLocked = true;
+    refusals = 0;
+    queue.onRefusal = () => void (refusals += 1);
+  });
+
+  it('is waited for by an operator', async () => {
+    queue.onRefusal = () => {
+      refusals += 1;
+      queue.isLocked = refusals < 3;
+    };
+    expect(await letters.purge(DLQ, everything, {})).toMatchObject({ purged: 1, complete: true });
+    expect(refusals).toBe(3);
+  });
+
+  it('is not waited for by who only wants its head', async () => {
+    await expect(letters.head(DLQ)).rejects.toMatchObject({ code: 'QUEUE_BUSY' });
+    expect(refusals).toBe(1);
   });
 });
 

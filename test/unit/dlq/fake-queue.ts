@@ -18,6 +18,8 @@ export class FakeQueue {
   onReturn: () => void = () => undefined;
   /** Another process holds the lock. */
   isLocked = false;
+  /** Called as somebody wanted the lock in vain. */
+  onRefusal: () => void = () => undefined;
   /** The channel is lost with the ack of this message. */
   losesAt: string | undefined;
   private consumers = 0;
@@ -36,6 +38,12 @@ export class FakeQueue {
     return { messageCount: this.lying.length, consumerCount: this.consumers + this.others };
   }
 
+  private lock(): Promise<void> {
+    if (!this.isLocked) return Promise.resolve();
+    this.onRefusal();
+    return Promise.reject(Object.assign(new Error('locked'), { code: 405 }));
+  }
+
   private channel() {
     const channel = new EventEmitter();
     const held = new Map<Message, Lying>();
@@ -48,8 +56,7 @@ export class FakeQueue {
     };
     return Object.assign(channel, {
       checkQueue: () => Promise.resolve(this.look()),
-      assertQueue: () =>
-        this.isLocked ? Promise.reject(Object.assign(new Error('locked'), { code: 405 })) : Promise.resolve(),
+      assertQueue: () => this.lock(),
       deleteQueue: () => Promise.resolve(),
       prefetch: (count: number) => Promise.resolve(void (prefetch = count)),
       consume: (_queue: string, give: (message: Message) => void) => {
