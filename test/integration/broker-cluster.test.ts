@@ -9,7 +9,8 @@ import { eventually } from '../helpers/eventually';
 import { MessageLine } from '../helpers/message-line';
 import { testAmqp } from '../helpers/rabbitmq';
 
-jest.setTimeout(120_000);
+// Longer than a node may take to come back, which ends with its logs: nodes that wait for each other's tables do so for 30 s at a time.
+jest.setTimeout(240_000);
 
 /** A node of the mesh with one action. */
 async function startMember(name: string, amqp: AmqpConfig): Promise<ServiceBroker> {
