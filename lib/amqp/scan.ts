@@ -69,11 +69,11 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
 }
 
 async function scanNow(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
-  const look = await lookAtQueue(connection, queue);
-  if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
-  if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };
+  // Nothing is concluded without the lock: what another scan is about to give back is neither ready nor consumed.
   return withQueueLock(connection, queue, async () => {
-    const { ready: total, consumers } = (await lookAtQueue(connection, queue)) ?? { ready: 0, consumers: 0 };
+    const found = await lookAtQueue(connection, queue);
+    if (!found) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
+    const { ready: total, consumers } = found;
     // What seems empty may be in the consumer's hands.
     if (consumers > 0 && (options.ifUnused || total === 0)) throw queueBusy(queue);
     const looked = await new Scan(connection, queue, total, options).run();

@@ -89,7 +89,7 @@ function remembered(id: string, answers: Answer[]): Whereabouts {
   const trails = answers.map(({ answer }) => answer.trail);
   const holder = answers.find(({ answer }) => answer.inFlightTo !== null);
   const recipientId = holder?.answer.inFlightTo ?? trails.find((trail) => trail?.recipientId)?.recipientId ?? null;
-  const last = history.at(-1);
+  const last = latest(history);
   const state = holder ? 'in flight' : last ? STATE_AFTER[last.event] : 'unknown';
   const tries = history.reduce((most, entry) => Math.max(most, entry.tries ?? 0), 0);
   return {
@@ -108,6 +108,18 @@ function remembered(id: string, answers: Answer[]): Whereabouts {
     notSearched: [],
   };
 }
+
+/**
+ * The entry that says where the message is. A broker's confirm and its delivery come on two connections: what became of
+ * the delivery counts, though the server learned later that it had accepted the message, or could not know.
+ */
+function latest<T extends TrailEntry>(history: T[]): T | undefined {
+  const last = history.at(-1);
+  const isLate = last && ofConfirm(last) && !history.slice(0, -1).some(ofConfirm);
+  return isLate ? (history.at(-2) ?? last) : last;
+}
+
+const ofConfirm = ({ event }: TrailEntry) => event === 'accepted' || event === 'unavailable';
 
 function queueOf(state: MessageState, recipientId: string | null): string | null {
   if (state === 'refused' || state === 'rejected') return VALIDATION_FAILURES;
@@ -130,9 +142,8 @@ async function look(router: NodeRouter, found: Whereabouts, queues: string[]): P
 
 async function lookInto(router: NodeRouter, found: Whereabouts, queue: string): Promise<boolean> {
   try {
-    const depth = await router.look(queue);
-    // One without ready messages may be in somebody's hands; then `find` says so.
-    if (!depth || (depth.ready === 0 && depth.consumers === 0)) return false;
+    // One that seems empty may be in somebody's hands; `find` knows.
+    if (!(await router.look(queue))) return false;
     const isFailure = queue === VALIDATION_FAILURES;
     const describe = isFailure ? describeFailure : describeLetter;
     const { found: message, complete } = await router.deadLetters.find<DeadLetter | FailureRecord>(
