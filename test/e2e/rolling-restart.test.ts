@@ -16,8 +16,10 @@ const library = makeIdentity('Library');
 
 /** Messages under way at the same time from each agent. */
 const SENDERS = 10;
-/** MESSAGE_DELIVERY_TIMEOUT_MS by default. */
-const ACK_TIMEOUT_MS = 2000;
+/** After it a server sends a second copy: long, so that a machine that stands still for a while makes none. */
+const ACK_TIMEOUT_MS = 6000;
+/** The same of RabbitMQ, of which a sender would hear. */
+const PATIENT = { MESSAGE_DELIVERY_TIMEOUT_MS: String(ACK_TIMEOUT_MS), CONFIRM_TIMEOUT_MS: '8000' };
 
 describe('two server nodes, each a process of its own', () => {
   let centOps: CentOps;
@@ -25,7 +27,7 @@ describe('two server nodes, each a process of its own', () => {
   const queues = new Queues(amqp);
 
   const start = async (port?: string) => {
-    const env = { ...serverEnv(amqp, centOps.url), ...(port === undefined ? {} : { PORT: port }) };
+    const env = { ...serverEnv(amqp, centOps.url), ...PATIENT, ...(port === undefined ? {} : { PORT: port }) };
     const node = await NodeProcess.start('server', ['server'], env);
     nodes.push(node);
     return node;

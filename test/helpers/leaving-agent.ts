@@ -63,7 +63,7 @@ export class LeavingAgent {
     const envelope = { id, type: 'ChatMessage', senderId: this.id, recipientId, timestamp, payload: 'sealed' };
     this.underWay++;
     try {
-      const ack = (await this.socket?.timeout(5000).emitWithAck(EVENTS.toServer, envelope)) as { status: string };
+      const ack = (await this.socket?.timeout(15_000).emitWithAck(EVENTS.toServer, envelope)) as { status: string };
       if (ack.status === 'ok') this.accepted.push(id);
       else this.failures.push(ack);
     } catch (error) {

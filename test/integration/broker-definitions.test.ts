@@ -74,7 +74,7 @@ describe('a RabbitMQ with our definitions', () => {
       await asAdmin.put(police.id, 'no JSON');
       await eventually(async () => (await ready(DLQ)) === 1);
       expect(await call<DeadLetter[]>('peek')).toMatchObject([{ reason: 'UNPARSEABLE' }]);
-      // Refused while the monitor itself looks at the head of the queue.
+      // Refused where the monitor itself looks at the head of the queue for long.
       const again = <T>(action: string) => eventually(() => call<T>(action, { all: true }));
       expect(await again<Replayed>('replay')).toMatchObject({ replayed: 1, failed: 0 });
       await eventually(async () => (await ready(DLQ)) === 1); // it cannot be read the second time either
@@ -86,7 +86,7 @@ describe('a RabbitMQ with our definitions', () => {
       const letter = { ...chatMessage(police.id), senderId: tax.id, payload: 'no seal' };
       await asAdmin.put(police.id, letter);
       await eventually(async () => (await ready('validation-failures')) === 1);
-      // Now and then the monitor itself has a look there.
+      // Refused where the monitor itself has a long look there.
       const peek = () => call<DeadLetter[]>('peek', { agentId: 'validation-failures' });
       expect(await eventually(peek)).toHaveLength(1);
     });

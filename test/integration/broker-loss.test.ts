@@ -126,14 +126,13 @@ describe('the loss of every broker connection while messages flow', () => {
   /** Connections die in every stage of their opening. */
   async function closeForSeconds(): Promise<void> {
     let rounds = 0;
-    for (const end = Date.now() + 3000; Date.now() < end;) {
+    for (const end = Date.now() + 3000; Date.now() < end || rounds <= 10;) {
       // RabbitMQ answers 500 when one of them ends while it is being closed.
       const closed = management.request('DELETE', `connections/username/${amqp.vhost}`);
       await closed.then(() => (rounds += 1)).catch(() => undefined);
       // Sometimes before, sometimes after the next step of an opening.
       await pause(Math.random() * 30);
     }
-    expect(rounds).toBeGreaterThan(10);
   }
 
   it.each([

@@ -140,7 +140,7 @@ describe('the transporter of a node', () => {
     line.endNear();
     await eventually(() => !meshConnected(fourth), { everyMs: 5 });
     // It notices after 6 to 9 s and is asked twice a second.
-    await eventually(() => meshConnected(fourth) && channelOf(fourth) !== lost, { timeoutMs: BACK_WITHIN_MS + 2000 });
+    await eventually(() => meshConnected(fourth) && channelOf(fourth) !== lost, { timeoutMs: 2 * BACK_WITHIN_MS });
     await fourth.stop();
     await line.cut();
   });

@@ -19,7 +19,7 @@ describe('a node that is drained', () => {
 
   beforeEach(async () => {
     centOps = await startCentOps([tax, police]);
-    const env = { AGENT_LIST_GRACE_MS: '10', DRAIN_TIMEOUT_MS: '3000' };
+    const env = { AGENT_LIST_GRACE_MS: '10', DRAIN_TIMEOUT_MS: '3000', CONFIRM_TIMEOUT_MS: '8000' };
     nodes = await Promise.all([0, 1].map(() => startServerNode(amqp, centOps.url, { env })));
     await eventually(async () => (await nodes[0]?.broker.call('gateway.io.state', {}, at(1))) !== undefined);
     await eventually(async () => (await nodes[1]?.broker.call('gateway.io.state', {}, at(0))) !== undefined);

@@ -188,7 +188,7 @@ describe('what a server does about peers that say nothing', () => {
     const taken = strangers.filter(({ text }) => text.startsWith('HTTP/1.1 101'));
     expect(taken).toHaveLength(5);
     // A close frame without a reason (RFC 6455 section 5.5.1): no heartbeat was missed yet.
-    await eventually(() => taken.every(({ text }) => text.endsWith('\x88\x00')), { timeoutMs: 2000 });
+    await eventually(() => taken.every(({ text }) => text.endsWith('\x88\x00')));
     strangers.forEach(({ socket }) => socket.destroy());
     (await login(tax)).disconnect();
   });

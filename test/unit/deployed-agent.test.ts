@@ -268,7 +268,7 @@ describe('chatbot', () => {
     const chatbot = await startChatbot();
     open.unshift(chatbot);
     const post = (body: unknown) =>
-      fetch(chatbot.url, { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(200) });
+      fetch(chatbot.url, { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(2000) });
     const second = chatbot.waitFor(({ body }) => (body as { n: number }).n === 2);
     chatbot.answerNext({ status: 503 }, 'hang', 'close');
     expect((await post({ n: 1 })).status).toBe(503);
@@ -288,7 +288,7 @@ describe('CentOps', () => {
     open.unshift(centOps);
     const authorization = Buffer.from('key:secret').toString('base64');
     const get = (url: string, headers: Record<string, string> = {}) =>
-      fetch(url, { headers, signal: AbortSignal.timeout(200) });
+      fetch(url, { headers, signal: AbortSignal.timeout(2000) });
     const json = async (url: string) => (await (await get(url, { authorization })).json()) as { response: unknown };
     return { centOps, get, json };
   }

@@ -153,13 +153,19 @@ describe('within its time, send', () => {
     ['502 with what the server said, though it was gone in between', [busy, down], { code: 'SERVER_REFUSED' }],
   ])('tries until the time is over, and never longer, and says %s', async (_what, answers, expected) => {
     script(...answers);
+    const ends: number[] = [];
+    const answered = context.transmit;
+    context.transmit = (envelope, timeoutMs) => {
+      ends.push(performance.now() - started + timeoutMs);
+      return answered(envelope, timeoutMs);
+    };
     const started = performance.now();
     const error = await failureOf(message());
     expect(error).toMatchObject(expected);
     expect(error instanceof UnsettledError).toBe(error.code !== 'UPLINK_DOWN');
-    const took = performance.now() - started;
-    expect(took).toBeGreaterThanOrEqual(990);
-    expect(took).toBeLessThan(1400);
+    expect(performance.now() - started).toBeGreaterThanOrEqual(990);
+    // No try may end later; one that begins with the last of the time has a millisecond.
+    expect(Math.max(...ends)).toBeLessThan(1000 + 50);
     expect(transmitted.length).toBeGreaterThan(1);
     expect(transmitted.length).toBeLessThan(13);
   });
