@@ -61,6 +61,13 @@ it('is a message that comes alone, while it is opened', async () => {
   expect(marks()).toEqual([undefined]);
 });
 
+it('reaches the disk before the opening blocks', async () => {
+  const commit = jest.spyOn(store as unknown as { commit(): Promise<void> }, 'commit');
+  const opening = jest.spyOn(context.directory, 'keysOf'); // the first thing that it asks for
+  await receive(context, await message());
+  expect(commit.mock.invocationCallOrder[0]).toBeLessThan(opening.mock.invocationCallOrder[0]!);
+});
+
 it('is none that comes behind another, before its turn', async () => {
   const [first, second] = [await message(), await message()];
   const noted = jest.spyOn(context.seen, 'begin');
