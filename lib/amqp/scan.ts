@@ -17,7 +17,7 @@ const IDLE_MS = 500;
 const GO_ON_MS = 20_000;
 const RETURN_LIMIT_MS = 2000;
 const RETURN_LOOK_MS = 5;
-/** For whoever else goes through the queue; a look at its head, the shortest way through, is over long before. */
+/** For whoever else goes through the queue; a look at its head, the shortest way through, is over by then as a rule. */
 const BUSY_WAIT_MS = 2000;
 const BUSY_LOOK_MS = 50;
 
@@ -69,11 +69,12 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
 }
 
 async function scanNow(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
-  // Nothing is concluded without the lock: what another scan is about to give back is neither ready nor consumed.
+  const look = await lookAtQueue(connection, queue);
+  if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
+  // Empty: whoever holds a message counts as a consumer until it is settled, cancelled or not (rabbit_fifo.erl).
+  if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };
   return withQueueLock(connection, queue, async () => {
-    const found = await lookAtQueue(connection, queue);
-    if (!found) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
-    const { ready: total, consumers } = found;
+    const { ready: total, consumers } = (await lookAtQueue(connection, queue)) ?? { ready: 0, consumers: 0 };
     // What seems empty may be in the consumer's hands.
     if (consumers > 0 && (options.ifUnused || total === 0)) throw queueBusy(queue);
     const looked = await new Scan(connection, queue, total, options).run();
@@ -196,7 +197,8 @@ class Scan {
     for (const channel of this.channels) {
       const expected = channel.held === 0 ? 0 : ((await this.look())?.ready ?? 0) + channel.held;
       await channel.close();
-      for (let waited = 0; waited < RETURN_LIMIT_MS && expected > 0; waited += RETURN_LOOK_MS) {
+      const end = Date.now() + RETURN_LIMIT_MS;
+      while (expected > 0 && Date.now() < end) {
         const now = await this.look();
         if (!now || now.ready >= expected || now.consumers > this.ownConsumers) break;
         await delay(RETURN_LOOK_MS);

@@ -68,8 +68,10 @@ export class DuplicateWindow {
     return false;
   }
 
-  /** Takes back what `begin` noted, for a message that is not posted after all. Never throws. */
-  async undo(key: string): Promise<void> {
+  /** Takes back what this `begin` noted, if it did, for a message that is not posted after all. Never throws. */
+  async undo(key: string, begun: Promise<boolean> | undefined): Promise<void> {
+    const wasNoted = await begun?.catch(() => true);
+    if (wasNoted !== false) return;
     const { at } = this.seen.get(key) ?? {};
     if (at === undefined) return;
     const changes = [

@@ -57,7 +57,10 @@ export async function handOver(
   const attempts: Attempts = { key: keyOf(envelope), failures: 0, repeated: undefined, noted, last: undefined };
   for (;;) {
     const pass = await gate.enter(attempts.key, attempts.failures, patience);
-    if (!pass) throw endOf(config, patience, attempts);
+    if (!pass) {
+      await seen.undo(attempts.key, attempts.noted); // noted ahead of a POST that is never made
+      throw endOf(config, patience, attempts);
+    }
     if (await attempt(context, envelope, payload, attempts, pass)) break;
   }
   // The chatbot has it. If the process dies here, the message comes again and goes to the chatbot marked as repeated.

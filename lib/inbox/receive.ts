@@ -22,6 +22,8 @@ export interface ReceiveContext extends HandOverContext {
   /** Messages being received right now, so that a copy gets the answer of the first. */
   underWay: Map<string, Promise<AgentAck>>;
   arrivals: ArrivalOrder;
+  /** Resolves when the disk has begun with the latest note that was made ahead: opening blocks, so it comes after that. */
+  diskBegins: Promise<void>;
   /** The chats that messages wait in, one behind the other. */
   chats: Turns;
 }
@@ -94,7 +96,9 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
   const ids = idsOf(envelope);
   const arrivedAt = Date.now();
   const noted = notedAhead(context, envelope);
-  const opening = openedBeside(context, envelope, noted);
+  if (noted) context.diskBegins = twoTurns();
+  // Whoever comes behind a message that waits for that waits as well: it is not to be opened last.
+  const opening = context.diskBegins.then(() => opened(context, envelope));
   try {
     await arrivals.enter(opening, (payload) => {
       log.debug('message opened', { event: 'opened', ...ids });
@@ -105,7 +109,7 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
     return { status: 'ok' };
   } catch (error) {
     // Before the answer: the next copy must not find, and then lose, what this one noted.
-    await opening.catch(() => undo(context, envelope, noted));
+    await opening.catch(() => context.seen.undo(keyOf(envelope), noted));
     return reject(context, envelope, error);
   }
 }
@@ -123,15 +127,10 @@ function notedAhead(context: ReceiveContext, envelope: Envelope): Promise<boolea
   return noted;
 }
 
-/** Opening blocks, so the disk has its work first: it gathers in one turn of the event loop and begins in the next. */
-async function openedBeside(context: ReceiveContext, envelope: Envelope, noted?: Promise<boolean>): Promise<unknown> {
-  for (let turns = noted ? 2 : 0; turns > 0; turns--) await nextTurn();
-  return opened(context, envelope);
-}
-
-async function undo({ seen }: ReceiveContext, envelope: Envelope, noted?: Promise<boolean>): Promise<void> {
-  const before = await noted?.catch(() => true);
-  if (before === false) await seen.undo(keyOf(envelope));
+/** The store gathers in one turn of the event loop, and lmdb begins in the next. */
+async function twoTurns(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
 }
 
 async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {

@@ -111,12 +111,14 @@ function remembered(id: string, answers: Answer[]): Whereabouts {
 
 /**
  * The entry that says where the message is. A broker's confirm and its delivery come on two connections: what became of
- * the delivery counts, though the server learned later that it had accepted the message, or could not know.
+ * the delivery counts, though the server learned later that it had accepted the message, or could not know. Only the
+ * first confirm can be told from that of a message which its sender repeats.
  */
 function latest<T extends TrailEntry>(history: T[]): T | undefined {
   const last = history.at(-1);
-  const isLate = last && ofConfirm(last) && !history.slice(0, -1).some(ofConfirm);
-  return isLate ? (history.at(-2) ?? last) : last;
+  const before = history.slice(0, -1);
+  const isLate = last && ofConfirm(last) && before.some(({ event }) => event === 'sent') && !before.some(ofConfirm);
+  return isLate ? before.at(-1) : last;
 }
 
 const ofConfirm = ({ event }: TrailEntry) => event === 'accepted' || event === 'unavailable';
@@ -142,8 +144,9 @@ async function look(router: NodeRouter, found: Whereabouts, queues: string[]): P
 
 async function lookInto(router: NodeRouter, found: Whereabouts, queue: string): Promise<boolean> {
   try {
-    // One that seems empty may be in somebody's hands; `find` knows.
-    if (!(await router.look(queue))) return false;
+    const depth = await router.look(queue);
+    // One without ready messages may be in somebody's hands; then `find` says so.
+    if (!depth || (depth.ready === 0 && depth.consumers === 0)) return false;
     const isFailure = queue === VALIDATION_FAILURES;
     const describe = isFailure ? describeFailure : describeLetter;
     const { found: message, complete } = await router.deadLetters.find<DeadLetter | FailureRecord>(

@@ -55,7 +55,8 @@ export function inboxService(config: AgentConfig): ServiceSchema {
       const { node, logger: log } = this;
       const seen = new DuplicateWindow(node.store, config.duplicateWindowMs, log);
       const gate = new ChatbotGate((isDown) => this.chatbotChanged(isDown));
-      const shared = { arrivals: new ArrivalOrder(), chats: new Turns(), underWay: new Map<string, never>() };
+      const order = { arrivals: new ArrivalOrder(), diskBegins: Promise.resolve(), chats: new Turns() };
+      const shared = { ...order, underWay: new Map<string, never>() };
       const [metrics, tracing] = [metricsOf(this.broker), tracingOf(this.broker)];
       this.context = { ...node, ...shared, seen, gate, stopping: this.stopping.signal, metrics, tracing, log };
       seen.start();

@@ -1,3 +1,6 @@
+import { withChannel } from '../../lib/amqp/admin';
+import { AmqpConnection } from '../../lib/amqp/connection';
+import { withQueueLock } from '../../lib/amqp/queue-lock';
 import { dlqName } from '../../lib/amqp/topology';
 import type { NodeRouter } from '../../lib/router/node-router';
 import type { Retired } from '../../lib/router/retirement';
@@ -14,6 +17,8 @@ import { useVhost } from '../helpers/rabbitmq';
 const { amqp } = useVhost();
 
 const tax = makeIdentity('Tax Office');
+
+const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
 
 /** In which another node can start and this one stop, on a busy machine. */
 const LONG_GRACE_MS = 10_000;
@@ -104,6 +109,35 @@ describe('an agent that left CentOps', () => {
     for (const queue of [police.id, dlqName(police.id)]) {
       await eventually(async () => (await queues.look(queue)) === undefined);
     }
+  });
+
+  it('keeps a queue without ready messages while somebody has one in hand', async () => {
+    const node = await start(3_600_000);
+    centOps.agents = [tax];
+    await sync(node);
+    const dlq = dlqName(police.id);
+    const [id] = await put(dlq, 1);
+    const other = new AmqpConnection(amqp, 'other', silent);
+    other.start();
+    await other.whenOpen(10_000);
+    try {
+      await eventually(() =>
+        withQueueLock(other, dlq, () =>
+          withChannel(other, async (channel) => {
+            // As a scan does: it takes, cancels, and only then gives back.
+            const taken = jest.fn();
+            const { consumerTag } = await channel.consume(dlq, taken);
+            await eventually(() => expect(taken).toHaveBeenCalled());
+            await channel.cancel(consumerTag);
+            expect(await queues.look(dlq)).toMatchObject({ ready: 0 });
+            await expect(routerOf(node).deleteQueues(police.id)).resolves.toBe(false);
+          }),
+        ),
+      );
+    } finally {
+      await other.stop();
+    }
+    expect(idsOf(await queues.waitFor(dlq, 1))).toEqual([id]);
   });
 
   it('keeps a dead-letter queue that is not empty, and loses its own queue', async () => {

@@ -38,7 +38,7 @@ describe('logins of one agent that cross each other on two nodes', () => {
       sockets.forEach((socket) => socket.close());
       await eventually(async () => (await queues.look(police.id))?.consumers === 0);
     }
-    // With the grace after the list a quarter of a second; logins that wait for each other need one more in every round.
-    expect(Math.min(...took)).toBeLessThan(900);
+    // With the grace after the list a quarter of a second; logins that wait for each other need one more.
+    expect(took.sort((a, b) => a - b)[5]).toBeLessThan(900);
   });
 });

@@ -76,12 +76,17 @@ describe('where a message is', () => {
     const agent = await login();
     const id = await send();
     await eventually(async () => expect(await where(id)).toMatchObject({ state: 'delivered', tries: 1 }));
-    const found = await where(id);
-    expect(events(found)).toEqual([
-      ['accepted', first.broker.nodeID],
+    // The broker's confirm and the message come on two connections: either may be first.
+    const found = await eventually(async () => {
+      const all = await where(id);
+      expect(events(all)).toContainEqual(['accepted', first.broker.nodeID]);
+      return all;
+    });
+    expect(events(found).filter(([event]) => event !== 'accepted')).toEqual([
       ['sent', second.broker.nodeID],
       ['delivered', second.broker.nodeID],
     ]);
+    expect(found).toMatchObject({ state: 'delivered' });
     expect(agent.messages).toHaveLength(1);
     expect(JSON.stringify(found)).not.toContain(CANARY);
   });
@@ -138,12 +143,12 @@ describe('where a message is', () => {
       queue: DLQ,
       senderId: tax.id,
       tries: 10,
-      searched: expect.arrayContaining(['validation-failures', DLQ]) as string[],
+      searched: ['validation-failures', DLQ],
     });
     expect(await where(failed, true)).toMatchObject({ state: 'refused', failure: { types: ['UNKNOWN'] } });
     const unknown = await where(randomUUID(), true);
     expect(unknown).toMatchObject({ state: 'unknown', notSearched: [] });
-    expect(unknown.searched.sort()).toEqual(['validation-failures', DLQ, `${tax.id}.dlq`].sort());
+    expect(unknown.searched.sort()).toEqual(['validation-failures', DLQ].sort());
   });
 
   it('a node that does not answer is named', async () => {

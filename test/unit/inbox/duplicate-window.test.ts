@@ -80,9 +80,13 @@ describe('DuplicateWindow', () => {
   });
 
   it('forgets what is taken back, and only that', async () => {
-    await Promise.all([window.begin('a'), window.begin('b')]);
-    await window.undo('a');
-    await window.undo('unknown');
+    const begun = window.begin('a');
+    await window.begin('b');
+    await window.undo('a', begun);
+    await window.undo('b', window.begin('b')); // which an earlier one had noted
+    await window.undo('b', Promise.reject(new Error('the disk')));
+    await window.undo('b', undefined);
+    await window.undo('unknown', Promise.resolve(false));
     expect(window.size).toBe(1);
     await expect(window.begin('a')).resolves.toBe(false);
     await expect(window.begin('b')).resolves.toBe(true);
@@ -91,7 +95,7 @@ describe('DuplicateWindow', () => {
   it('tells when the disk does not let it take something back', async () => {
     await window.begin('a');
     jest.spyOn(store, 'write').mockImplementation(noRoom);
-    await window.undo('a');
+    await window.undo('a', Promise.resolve(false));
     expect(log.at('warn')).toHaveLength(1);
     await expect(window.begin('a')).resolves.toBe(true);
   });

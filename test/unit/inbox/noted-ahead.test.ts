@@ -10,6 +10,7 @@ import { type Chatbot, startChatbot } from '../../helpers/chatbot';
 import { makeIdentity, toAgentRecord } from '../../helpers/keys';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import { countingMetrics, RecordingLog } from '../fakes';
+import { noTracing } from '../../../lib/telemetry/tracing';
 import { receiveContext } from './receive-context';
 
 const OK = { status: 'ok' };
@@ -50,6 +51,7 @@ async function message(id: string = randomUUID()) {
   return { id, senderId: alpha.id, recipientId: beta.id, type, timestamp: '2026-11-20T10:00:00.000Z', payload };
 }
 
+const traceparentOf = (number: number) => `00-${'a'.repeat(32)}-000000000000000${number + 1}-01`;
 const marks = () => chatbot.received.map(({ headers }) => headers['x-dmr-redelivered']);
 
 it('is a message that comes alone, while it is opened', async () => {
@@ -61,7 +63,7 @@ it('is a message that comes alone, while it is opened', async () => {
   expect(marks()).toEqual([undefined]);
 });
 
-it('reaches the disk before the opening blocks', async () => {
+it("is in the store's hands before the opening blocks", async () => {
   const commit = jest.spyOn(store as unknown as { commit(): Promise<void> }, 'commit');
   const opening = jest.spyOn(context.directory, 'keysOf'); // the first thing that it asks for
   await receive(context, await message());
@@ -84,6 +86,28 @@ it('is none that comes while the chatbot is away, which may not be posted for lo
   const received = receive(context, await message());
   await new Promise(setImmediate);
   gone.abort();
+  await expect(received).resolves.toMatchObject({ status: 'error' });
+  await context.seen.begin('what is written after it');
+  expect(context.seen.size).toBe(1);
+});
+
+it('is opened before those that came behind it', async () => {
+  const messages = [await message(), await message(), await message()];
+  const opened: string[] = [];
+  const start: typeof noTracing.start = (name, kind, parent) => {
+    if (name === 'open') opened.push(String(parent?.traceparent));
+    return noTracing.start(name, kind, parent);
+  };
+  context.tracing = { ...noTracing, start };
+  await Promise.all(messages.map((each, i) => receive(context, { ...each, traceparent: traceparentOf(i) })));
+  expect(opened).toEqual(messages.map((_message, i) => traceparentOf(i)));
+});
+
+it('is forgotten when the agent stops before the POST, so that the next process posts it as new', async () => {
+  const stop = new AbortController();
+  context.stopping = stop.signal;
+  const received = receive(context, await message());
+  stop.abort();
   await expect(received).resolves.toMatchObject({ status: 'error' });
   await context.seen.begin('what is written after it');
   expect(context.seen.size).toBe(1);

@@ -18,6 +18,7 @@ export function receiveContext(store: AgentStore, privateKeyPem: string, given: 
     seen: new DuplicateWindow(store, 60_000, given.log),
     underWay: new Map(),
     arrivals: new ArrivalOrder(),
+    diskBegins: Promise.resolve(),
     chats: new Turns(),
     gate: new ChatbotGate(),
   };

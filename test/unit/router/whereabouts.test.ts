@@ -18,7 +18,8 @@ it('a search says which queues it could not look into, as they were in the hands
   const find = jest.fn((queue: string) =>
     queue === VALIDATION_FAILURES ? Promise.resolve({ complete: true }) : Promise.reject(busy),
   );
-  const look = () => Promise.resolve({ ready: 0, consumers: 0 });
+  const looks = { [dlqName(AGENT)]: { ready: 0, consumers: 1 }, [VALIDATION_FAILURES]: { ready: 1, consumers: 0 } };
+  const look = (queue: string) => Promise.resolve(looks[queue]);
   const router = { directory: { list: () => [{ id: AGENT }] }, departed: [], look, deadLetters: { find } };
   const found = await whereabouts(brokerOf({}), router as unknown as NodeRouter, 1000, { id: 'a', search: true });
   const queues = { searched: [VALIDATION_FAILURES], notSearched: [`${dlqName(AGENT)} (busy)`] };
@@ -39,6 +40,7 @@ describe('a message is where its delivery has brought it', () => {
     ['delivered before the confirm was given up', ['sent', 'delivered', 'unavailable'], 'delivered'],
     ['sent before the confirm', ['sent', 'accepted'], 'waiting'],
     ['not confirmed', ['unavailable'], 'refused'],
+    ['refused at first, and accepted when its sender repeated it', ['refused', 'accepted'], 'waiting'],
     ['delivered, and sent once more by its sender', ['accepted', 'sent', 'delivered', 'accepted'], 'waiting'],
   ])('%s', async (_what, events, expected) => {
     expect(await state(...events)).toBe(expected);
