@@ -19,7 +19,8 @@ const RETURN_LIMIT_MS = 2000;
 const RETURN_LOOK_MS = 5;
 /** For whoever else goes through the queue; a look at its head, the shortest way through, is over by then as a rule. */
 const BUSY_WAIT_MS = 2000;
-const BUSY_LOOK_MS = 50;
+/** Each look in vain is a line in RabbitMQ's log. */
+const BUSY_LOOK_MS = 200;
 
 /**
  * What becomes of a message that was looked at: `stay` puts it back into its place at the end of the scan, `end` does so
