@@ -200,6 +200,7 @@ describe('two nodes that are told different lists', () => {
     const faulty = await newCentOps([tax, police, health]);
     const second = await startNode(undefined, faulty.url, amqp, time);
     for (const node of [first, second]) await knows(node, 3);
+    await sync(second); // it may know them from the other, and its own first look still be under way
     const removals = jest.fn();
     for (const { broker } of [first, second]) routerOf(broker).on('agents', removals);
     faulty.agents = [tax, health];
