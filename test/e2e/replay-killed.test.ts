@@ -89,8 +89,8 @@ describe('a node that is killed while it replays', () => {
     // What it held comes back with its connection.
     await eventually(async () => (await queues.look(DLQ))?.consumers === 0);
     const left = (await queues.look(DLQ))?.ready ?? 0;
+    // All of them, where its acks were lost with their channel: then the agent drops what the chatbot has had.
     expect(left).toBeGreaterThan(0);
-    expect(left).toBeLessThan(COUNT);
     const rest = await eventually(() => replayAt(survivor));
     expect(rest).toMatchObject({ replayed: rest.matched, failed: 0, left: 0, complete: true });
     expect(rest.replayed).toBe(left);
