@@ -139,7 +139,8 @@ describe('an alarm', () => {
       for (const answer of answers) {
         expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'BROKER_UNAVAILABLE', retryable: true } });
       }
-      expect(socket.writableLength).toBe(written);
+      // No message: a heartbeat has 8 bytes (AMQP 0-9-1, 4.2.7).
+      expect(socket.writableLength - written).toBeLessThan(100);
       // Some of 100 MB: 64 MiB may wait, the others were told at once.
       const told = answers.map((answer) => String((answer as PromiseRejectedResult).reason));
       expect(told.filter((text) => text.includes('too much waits')).length).toBeGreaterThan(300);
