@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Channel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { declareQueue } from '../../lib/amqp/admin';
 import { AmqpConnection } from '../../lib/amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../../lib/amqp/consumer';
 import { Publisher } from '../../lib/amqp/publisher';
+import { socketOf } from '../../lib/amqp/socket-of';
 import { agentQueues } from '../../lib/amqp/topology';
 import type { AmqpConfig } from '../../lib/config/types';
 import { eventually } from './eventually';
@@ -102,7 +103,7 @@ export class MessageLine {
 
   /** The socket of a connection that is open. */
   socketOf(connection: AmqpConnection): Duplex {
-    return (connection as unknown as { model: { connection: { stream: Duplex } } }).model.connection.stream;
+    return socketOf((connection as unknown as { model: ChannelModel }).model);
   }
 
   private get connections(): AmqpConnection[] {
