@@ -95,7 +95,9 @@ describe('many messages to one agent', () => {
     };
     recipient = await login(police, { onMessage: chatbot });
     const sent = await sendAll();
+    // What has left the queue may still be on its way to the agent.
     await eventually(async () => (await queues.look(police.id))?.ready === TOTAL - PREFETCH);
+    await recipient.until(({ messages }) => messages.length >= PREFETCH);
     expect(recipient.messages).toHaveLength(PREFETCH);
     release.abort();
     await recipient.until((agent) => answered(agent) >= TOTAL, 20_000);
