@@ -27,6 +27,20 @@ export class Lifetime {
     this.listeners.delete(listener);
   }
 
+  /** Resolves after so long, and at the end if that comes before. */
+  wait(ms: number): Promise<void> {
+    if (this.over) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.offEnd(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.onEnd(done);
+    });
+  }
+
   /** Who still listens. */
   get size(): number {
     return this.listeners.size;

@@ -4,6 +4,7 @@ import { FinalError, messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { AmqpConnection } from './connection';
 import { closing } from './closing';
+import { Refusals } from './refusals';
 import { within } from './within';
 
 /** No such queue: the broker returned the message (mandatory; AMQP 0-9-1 basic.return, reply code 312). */
@@ -22,11 +23,10 @@ export interface Publication {
   expirationMs?: number;
 }
 
-/**
- * A channel that was poisoned by a leader election nacks for ever, so a nack costs the channel; the next one must not
- * be opened within the election.
- */
+/** A channel that is opened within an election of a queue's leader may be lost for that queue. */
 const REOPEN_DELAY_MS = 250;
+/** What amqplib says of a nack (channel.js); all other failures are those of the channel. */
+const NACKED = 'message nacked';
 const OPEN_TIMEOUT_MS = 5000;
 /**
  * Longer than the election after a leader was frozen (6 s, RabbitMQ 3.10). A channel that knows the queue goes on after
@@ -57,6 +57,9 @@ export class Publisher {
   /** When the first message was sent that waited its whole time and saw none confirmed; 0 since there was a confirm. */
   private silentSince = 0;
   private heldBytes = 0;
+  private readonly refusals = new Refusals();
+  private openedAt = 0;
+  private replacing = false;
 
   constructor(
     private readonly connection: AmqpConnection,
@@ -79,7 +82,7 @@ export class Publisher {
    * Resolves when the broker confirmed the message. While the outcome is unknown it is published again with the same id
    * until `deadlineMs` from now: the receiver drops the second copy. An attempt waits for its confirm, or for the loss of
    * its channel, as long as there is time: a copy in vain would only add to what a slow broker has to do. Throws
-   * UnroutableError, or RetryableError BROKER_UNAVAILABLE; at once when too much waits already.
+   * UnroutableError, or RetryableError BROKER_UNAVAILABLE; at once when too much waits already, or the queue refuses.
    */
   async publish(publication: Publication, deadlineMs: number): Promise<void> {
     const size = publication.body.length + ENTRY_BYTES;
@@ -95,6 +98,11 @@ export class Publisher {
           return await this.confirmed(this.free ?? (await this.writable(deadline)), publication, deadline);
         } catch (error) {
           if (error instanceof UnroutableError) throw error;
+          if (this.refusals.has(publication.queue))
+            throw unavailable(
+              `RabbitMQ takes nothing into ${publication.queue}, which is full or without a majority`,
+              error,
+            );
           last = error;
           await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
         }
@@ -143,10 +151,11 @@ export class Publisher {
         this.lastConfirmAt = Date.now();
         this.silentSince = 0;
         const returned = this.takeReturned(`${queue} ${messageId}`);
-        if (error) reject(this.refused(channel, error));
-        else if (returned) reject(new UnroutableError(queue));
+        if (error) return reject(this.refused(channel, queue, error));
+        this.refusals.confirmed(queue);
+        if (returned) reject(new UnroutableError(queue));
         else resolve();
-        if (!error) this.onConfirm((performance.now() - startedAt) / 1000);
+        this.onConfirm((performance.now() - startedAt) / 1000);
       };
       const late = () => {
         if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.lateOn(channel, sentAt);
@@ -164,8 +173,12 @@ export class Publisher {
   private async openChannel(timeoutMs: number): Promise<ConfirmChannel> {
     if (this.channel) return this.channel;
     if (!this.connection.isOpen) await this.connection.whenOpen(timeoutMs);
+    return within(this.openAnother(), timeoutMs, 'RabbitMQ opens no channel');
+  }
+
+  private openAnother(): Promise<ConfirmChannel> {
     this.opening ??= this.createChannel().finally(() => (this.opening = null));
-    return within(this.opening, timeoutMs, 'RabbitMQ opens no channel');
+    return this.opening;
   }
 
   private async createChannel(): Promise<ConfirmChannel> {
@@ -174,6 +187,7 @@ export class Publisher {
     channel.on('close', () => this.forget(channel));
     channel.on('return', (message: Message) => this.noteReturned(message));
     this.channel = channel;
+    this.openedAt = performance.now();
     return channel;
   }
 
@@ -233,17 +247,47 @@ export class Publisher {
     if (this.channel !== channel || Date.now() - this.silentSince < SILENT_MS) return;
     this.silentSince = 0;
     this.channel = null;
+    this.retire(channel, 'it confirms nothing');
+  }
+
+  private retire(channel: ConfirmChannel, why: string): void {
     this.full?.end();
-    this.log.warn('publishing channel given up: it confirms nothing');
+    this.log.warn(`publishing channel given up: ${why}`);
     setTimeout(() => void closing(channel), RETIRED_MS).unref();
   }
 
-  private refused(channel: ConfirmChannel, cause: unknown): RetryableError {
-    if (this.channel === channel) {
-      this.channel = null;
-      this.log.warn(`publishing channel given up: ${messageOf(cause)}`);
-      channel.close().catch(() => undefined); // closed already when the connection went
+  private refused(channel: ConfirmChannel, queue: string, cause: unknown): RetryableError {
+    const why = messageOf(cause);
+    if (why === NACKED && this.channel === channel && !this.replacing) {
+      if (this.refusals.nacked(queue, performance.now() - this.openedAt)) this.replaceLater(channel, queue);
+    } else if (why !== NACKED) {
+      this.drop(channel, why);
     }
-    return new RetryableError('NOT_CONFIRMED', `RabbitMQ did not take the message: ${messageOf(cause)}`, { cause });
+    return new RetryableError('NOT_CONFIRMED', `RabbitMQ did not take the message: ${why}`, { cause });
+  }
+
+  /** All other queues go on meanwhile: on the old channel until there is a new one, and what waits on it is confirmed there. */
+  private replaceLater(channel: ConfirmChannel, queue: string): void {
+    this.replacing = true;
+    setTimeout(() => void this.replace(channel, `it takes nothing into ${queue}`), REOPEN_DELAY_MS).unref();
+  }
+
+  private async replace(channel: ConfirmChannel, why: string): Promise<void> {
+    try {
+      if (this.channel !== channel) return; // gone meanwhile, and with it the cause
+      await this.openAnother();
+      this.retire(channel, why);
+    } catch {
+      // The connection is lost, and with it both.
+    } finally {
+      this.replacing = false;
+    }
+  }
+
+  private drop(channel: ConfirmChannel, why: string): void {
+    if (this.channel !== channel) return;
+    this.channel = null;
+    this.log.warn(`publishing channel given up: ${why}`);
+    channel.close().catch(() => undefined); // closed already when the connection went
   }
 }

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { backoffMs } from '../amqp/backoff';
 import type { Settlement } from '../amqp/consumer';
@@ -9,7 +8,6 @@ import { dlqName } from '../amqp/topology';
 import type { DeliveryConfig } from '../config/types';
 import { deadLetterHeaders, replayedCount, returnsOf } from '../dlq/headers';
 import { messageOf } from '../errors';
-import type { Log } from '../log';
 import { idOf, type StoredEnvelope } from '../protocol/envelope';
 import type { ProtocolError } from '../protocol/events';
 import type { FailureReason, RoutingEvents } from '../telemetry/routing-events';
@@ -35,7 +33,6 @@ export interface DeliverContext {
   suspects: Suspects;
   tracing: Tracing;
   events: RoutingEvents;
-  log: Log;
 }
 
 export type Outcome =
@@ -46,7 +43,7 @@ export type Outcome =
 
 /** How long one attempt to put a message elsewhere may take; it is repeated until the consumer is gone. */
 const SETTLE_TIMEOUT_MS = 5000;
-const SETTLE_PAUSE_MS = 250;
+const [SETTLE_PAUSE_MS, LONGEST_SETTLE_PAUSE_MS] = [250, 5000];
 
 /**
  * The way of a message from its queue to the recipient. It leaves the queue only after the agent's answer, or after the
@@ -173,15 +170,15 @@ async function putAway(
   outcome: Exclude<Outcome, { kind: 'released' }>,
   lifetime: Lifetime,
 ): Promise<Settlement> {
-  while (!lifetime.ended) {
+  for (let failed = 1; !lifetime.ended; failed++) {
     try {
       if (outcome.kind === 'rejected') await reject(context, envelope, outcome.errors);
       if (outcome.kind === 'dead') await deadLetter(context, message, envelope, outcome);
       return 'ack';
     } catch (error) {
-      context.log.warn(`a message of ${context.agentId} waits to be put away: ${messageOf(error)}`);
+      context.events.notPutAway(context.agentId, messageOf(error));
       if (error instanceof UnroutableError) await context.declare().catch(() => undefined); // tried again just below
-      await delay(SETTLE_PAUSE_MS);
+      await lifetime.wait(backoffMs(failed, SETTLE_PAUSE_MS, LONGEST_SETTLE_PAUSE_MS));
     }
   }
   return 'keep';

@@ -216,7 +216,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     const { delivery } = this.config;
     const declare = () => this.declare(agentId);
     const suspects = new Suspects(delivery.ackTimeoutMs);
-    const context = { agentId, send, publisher, declare, delivery, suspects, tracing, events, log };
+    const context = { agentId, send, publisher, declare, delivery, suspects, tracing, events };
     const handle: MessageHandler = (message, signal) =>
       this.inFlight.during(agentId, message, () => deliver(context, message, signal));
     return new QueueConsumer(this.consuming, { queue: agentId, prefetch: delivery.prefetch, declare, handle }, log);

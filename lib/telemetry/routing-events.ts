@@ -91,6 +91,12 @@ export class RoutingEvents {
     this.log.warn('recipient rejected the message', { event: 'rejected', ...ids(message), types: typesOf(errors) });
   }
 
+  /** What is to leave the agent's queue stays in it, as no other takes it yet. */
+  notPutAway(agentId: string, why: string): void {
+    const heldBack = this.warnings.mayTell(`put away ${agentId}`);
+    if (heldBack !== undefined) this.log.warn(`a message of ${agentId} waits to be put away: ${why}`, { heldBack });
+  }
+
   deadLettered(agentId: string, id: string, reason: FailureReason, tries: number, message?: MessageIds): void {
     this.metrics.incFor(agentId, 'dmr_messages_dead_lettered_total', { reason });
     const all = { ...(message && ids(message)), messageId: id };

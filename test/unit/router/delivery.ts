@@ -68,7 +68,6 @@ export function setUp() {
     suspects: new Suspects(delivery.ackTimeoutMs),
     tracing: noTracing,
     events: new RoutingEvents(metrics, log),
-    log,
   };
   /** Begins a delivery; `settled` is called with what becomes of the message. */
   const start = (message = consumed()) => deliver(context, message, consumer).then(settled);
