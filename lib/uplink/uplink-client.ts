@@ -55,6 +55,8 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private readonly sockets = new Map<string, Socket>();
   /** The one that is connected, or tries to be. */
   private socket: Socket | undefined;
+  /** Counts the attempts: the same Socket serves one connection after the other. */
+  private attempt = 0;
   /** ms since the epoch; undefined until the current socket has connected. */
   private connectedAt: number | undefined;
   private loggedIn = false;
@@ -94,6 +96,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const socket = this.sockets.get(url) ?? this.socketTo(url);
     this.sockets.set(url, socket);
     this.socket = socket;
+    this.attempt += 1;
     this.connectedAt = undefined;
     // The library's own timeout ends with the transport's opening; a server may open it and never let us in.
     this.attemptTimer = setTimeout(() => this.failed(socket, new Error('timeout')), this.attemptTimeoutMs);
@@ -225,8 +228,9 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     this.returnAt = Date.now() + wait;
     this.log.info('the server leaves', { event: 'server-leaving', reconnectAfterMs: Math.round(wait) });
     this.emit('leaving');
+    const { attempt } = this;
     await Promise.all([this.sending.settled(LEAVE_GRACE_MS), this.answering.settled(LEAVE_GRACE_MS)]);
-    socket.disconnect();
+    if (this.attempt === attempt) socket.disconnect(); // else the server did so first, and we are back
   }
 
   private listArrived(data: unknown, take: (agents: PartialRecord[]) => void): void {
@@ -239,9 +243,15 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     if (!this.stopped) this.answering.add(this.answer(message, ack));
   }
 
+  /**
+   * The answer belongs to the connection that the message came over. On the next one its number may be that of another
+   * message, and a server that has not let us in yet would end it; there the message comes again and is answered then.
+   */
   private async answer(message: unknown, ack: unknown): Promise<void> {
+    const { attempt } = this;
     const answer = await this.onMessage(message);
-    if (typeof ack === 'function') (ack as (answer: AgentAck) => void)(answer);
+    if (typeof ack !== 'function' || this.attempt !== attempt || !this.connected) return;
+    (ack as (answer: AgentAck) => void)(answer);
   }
 }
 
