@@ -39,6 +39,8 @@ export class ChatbotGate {
   private readonly underWay = new Set<Pass>();
   private probes = 0;
   private nextProbeAt = 0;
+  /** What the chatbot asked for; no failure that comes later makes it shorter. */
+  private leftAloneUntil = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly onChange: (shut: boolean) => void = () => undefined) {}
@@ -50,13 +52,15 @@ export class ChatbotGate {
 
   /**
    * Resolves when a message that failed so often may be posted; undefined when it had no patience left before. The first
-   * time it needs none, unless the gate is shut.
+   * time it needs none, unless the gate is shut and no probe is due: where nobody has any, they alone find the chatbot back.
    */
   async enter(key: string, failures: number, patience: Patience): Promise<Pass | undefined> {
     if (patience.stopping) return undefined;
     if (!this.shut && failures > 0) await patience.wait(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
-    if (patience.stopping || (patience.over && (failures > 0 || this.shut))) return undefined;
-    return this.shut ? this.wait(key, failures, patience) : { key, probe: false };
+    if (patience.stopping || (patience.over && failures > 0)) return undefined;
+    if (!this.shut) return { key, probe: false };
+    if (!patience.over) return this.wait(key, failures, patience);
+    return this.underWay.size === 0 && Date.now() >= this.nextProbeAt ? this.probeOf(key) : undefined;
   }
 
   /** The chatbot answered, whatever it was: it works. */
@@ -66,6 +70,7 @@ export class ChatbotGate {
     if (!this.shut) return;
     clearTimeout(this.timer);
     this.underWay.clear();
+    this.leftAloneUntil = 0;
     this.shutFlag = false;
     this.onChange(false);
     for (const { key, admit } of [...this.line]) admit({ key, probe: false });
@@ -81,15 +86,20 @@ export class ChatbotGate {
     const wasProbe = this.underWay.delete(pass);
     if (wasProbe) this.probes += 1;
     const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
-    const pause = Math.max(asked, backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PROBE_PAUSE_MS));
-    if (wasProbe || asked > 0 || this.nextProbeAt === 0) this.nextProbeAt = Date.now() + pause;
+    this.leftAloneUntil = Math.max(this.leftAloneUntil, Date.now() + asked);
+    if (wasProbe || asked > 0 || this.nextProbeAt === 0)
+      this.probeAfter(backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PROBE_PAUSE_MS));
     this.plan();
   }
 
   /** There was no POST after all. */
   unused(pass: Pass): void {
-    if (this.underWay.delete(pass)) this.nextProbeAt = Date.now() + FIRST_PAUSE_MS;
+    if (this.underWay.delete(pass)) this.probeAfter(FIRST_PAUSE_MS);
     this.plan();
+  }
+
+  private probeAfter(ms: number): void {
+    this.nextProbeAt = Math.max(Date.now() + ms, this.leftAloneUntil);
   }
 
   private close(): void {
@@ -124,10 +134,14 @@ export class ChatbotGate {
     const [first, ...others] = this.line;
     if (!first) return;
     const least = others.reduce((best, waiter) => (waiter.failures < best.failures ? waiter : best), first);
-    const pass = { key: least.key, probe: true };
-    this.underWay.add(pass);
-    this.nextProbeAt = Date.now() + PROBE_ALONE_MS;
-    least.admit(pass);
+    least.admit(this.probeOf(least.key));
     this.plan();
+  }
+
+  private probeOf(key: string): Pass {
+    const pass = { key, probe: true };
+    this.underWay.add(pass);
+    this.probeAfter(PROBE_ALONE_MS);
+    return pass;
   }
 }

@@ -164,3 +164,40 @@ it('sends away who has no time left, and everybody when the agent stops', async 
   await jest.advanceTimersByTimeAsync(0);
   expect([later.ended, later.got]).toEqual([true, undefined]);
 });
+
+it('probes with messages that have no patience where no others come, one after the other', async () => {
+  shutTheGate();
+  const posted: string[] = [];
+  for (let n = 0; n < 100; n++) {
+    const entry = enter(`${n}`, 0, patience(0));
+    await jest.advanceTimersByTimeAsync(100);
+    expect(entry.ended).toBe(true);
+    if (!entry.got) continue;
+    posted.push(entry.got.key);
+    gate.failed(entry.got);
+  }
+  expect(posted.length).toBeGreaterThan(3); // in ten seconds, with pauses of up to two
+  expect(posted.length).toBeLessThan(12);
+  await jest.advanceTimersByTimeAsync(2000);
+  const probe = enter('back', 0, patience(0));
+  const beside = enter('beside', 0, patience(0));
+  await jest.advanceTimersByTimeAsync(0);
+  expect([probe.got?.probe, beside.ended, beside.got]).toEqual([true, true, undefined]);
+  gate.answered();
+  expect(gate.shut).toBe(false);
+});
+
+it('leaves the chatbot alone for as long as it asked, whatever fails or is not made meanwhile', async () => {
+  shutTheGate();
+  const [hanging, unused] = [enter('hanging'), enter('unused')];
+  await jest.advanceTimersByTimeAsync(3000); // both probes are under way
+  expect([hanging.got?.probe, unused.got?.probe]).toEqual([true, true]);
+  gate.failed(pass('asks'), 30_000);
+  gate.failed(hanging.got as Pass);
+  gate.unused(unused.got as Pass);
+  const next = enter('next');
+  await jest.advanceTimersByTimeAsync(29_900);
+  expect(next.ended).toBe(false);
+  await jest.advanceTimersByTimeAsync(200);
+  expect(next.got).toMatchObject({ probe: true });
+});
