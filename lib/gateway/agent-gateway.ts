@@ -18,6 +18,7 @@ import { watchGateway } from './gateway-metrics';
 import { listenSpanMs, partialList } from './handshake';
 import { Inflow, type Overflow } from './inflow';
 import { Intake } from './intake';
+import { Outflow } from './outflow';
 import type { Login, Outcome } from './rivals';
 
 /** A socket whose agent is known: `authorize` says which, and with which key it logged in. */
@@ -55,6 +56,7 @@ export class AgentGateway {
   /** Labels of each event that goes down. */
   private readonly sent = new Map<string, Labels>();
   private stopping = false;
+  private readonly stuck: NodeJS.Timeout;
 
   constructor(
     private readonly config: ServerConfig,
@@ -77,6 +79,7 @@ export class AgentGateway {
     this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
     const state = () => ({ accepting: this.intake.inFlight, isLeaving: this.isLeaving });
     this.unwatch = watchGateway(this.sessions, router.consumers, state, metrics);
+    this.stuck = setInterval(() => this.cutStuck(), config.socket.pingIntervalMs).unref();
   }
 
   get size(): number {
@@ -108,7 +111,9 @@ export class AgentGateway {
     const onSend = (event: string) => this.countSent(event, 1);
     const onPause = () => this.metrics.inc('dmr_agents_slowed_total');
     const inflow = new Inflow(socket, this.config.limits, this.intake, onPause);
-    const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend, inflow);
+    // As much as the agent may hold unanswered; a copy beyond that would only wait behind the one before.
+    const outflow = new Outflow(socket, this.config.delivery.prefetch * this.config.limits.messageBytes);
+    const session = new AgentSession(agentId, socket, listenSpanMs(this.config.delivery), onSend, inflow, outflow);
     this.sessionOf.set(socket, session);
     socket.on('disconnect', () => this.disconnected(session));
     socket.on('error', () => this.metrics.inc('dmr_socket_errors_total'));
@@ -206,6 +211,7 @@ export class AgentGateway {
   async close(namespace: Namespace): Promise<void> {
     namespace.disconnectSockets(true);
     await this.sessions.settled();
+    clearInterval(this.stuck);
     this.unwatch();
   }
 
@@ -230,7 +236,18 @@ export class AgentGateway {
     return { status: 'error', error: text, retryable: true };
   }
 
+  /** Who takes nothing of what is written to it for as long as a heartbeat may take has gone, whatever it still sends. */
+  private cutStuck(): void {
+    const { pingIntervalMs, pingTimeoutMs } = this.config.socket;
+    for (const { agentId, outflow } of this.sessions.all()) {
+      if (!outflow.isStuckFor(pingIntervalMs + pingTimeoutMs)) continue;
+      this.log.warn('agent cut off: it reads nothing', { event: 'stuck', agentId });
+      outflow.cut();
+    }
+  }
+
   private disconnected(session: AgentSession): void {
+    session.outflow.cutSoon();
     this.log.info('agent disconnected', { event: 'logout', agentId: session.agentId });
     void this.sessions.logout(session);
     this.metrics.inc('dmr_socket_disconnections_total');

@@ -6,6 +6,7 @@ import type { SendDown } from '../router/deliver';
 import { emitEncoded, forgetAck, type EncodedEvent } from './encoded-event';
 import { extensionsOf } from './handshake';
 import type { Inflow } from './inflow';
+import type { Outflow } from './outflow';
 
 const FLUSH_TIMEOUT_MS = 5000;
 
@@ -25,6 +26,8 @@ export class AgentSession {
     private readonly onSend: (event: string) => void,
     /** What comes up over this socket. */
     readonly inflow: Inflow,
+    /** What goes down over it. */
+    readonly outflow: Outflow,
   ) {
     this.extensions = extensionsOf(socket);
   }
@@ -53,8 +56,12 @@ export class AgentSession {
     if (this.isOpen) await delay(graceMs);
   }
 
-  /** Sends a message down; `answer` gets the agent's ack, if it ever comes. */
+  /**
+   * Sends a message down; `answer` gets the agent's ack, if it ever comes. Where too much waits for the agent to read it
+   * nothing is sent, and the message is tried again as without an answer.
+   */
   readonly send: SendDown = (body: Buffer, answer: (ack: unknown) => void): void => {
+    if (!this.outflow.takes(body.length)) return;
     this.onSend(MESSAGE_DOWN);
     const id = emitEncoded(this.socket, MESSAGE_DOWN, body, (ack) => {
       clearTimeout(timer);

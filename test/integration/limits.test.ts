@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
+import WebSocket from 'ws';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { EVENTS, makeDeployedToken, NAMESPACE } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
@@ -20,6 +21,18 @@ interface Pausable {
   pause(): void;
 }
 
+const envelope = (from: AgentIdentity, changes: object = {}) => ({
+  id: randomUUID(),
+  type: 'ChatMessage',
+  senderId: from.id,
+  recipientId: police.id,
+  timestamp: new Date().toISOString(),
+  payload: 'sealed',
+  ...changes,
+});
+
+/** Type `pong` of Engine.IO's protocol. */
+const PONG = '3';
 const RATE = 50;
 const MAX_BYTES = 10_000;
 
@@ -56,15 +69,6 @@ describe('what one agent may ask of a server', () => {
     return socket;
   }
 
-  const envelope = (from: AgentIdentity, changes: object = {}) => ({
-    id: randomUUID(),
-    type: 'ChatMessage',
-    senderId: from.id,
-    recipientId: police.id,
-    timestamp: new Date().toISOString(),
-    payload: 'sealed',
-    ...changes,
-  });
   const emit = (socket: Socket, message: unknown) => socket.timeout(5000).emitWithAck(EVENTS.toServer, message);
   const metric = async (name: string) => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
@@ -191,6 +195,26 @@ describe('what a server does about peers that say nothing', () => {
     await eventually(() => taken.every(({ text }) => text.endsWith('\x88\x00')));
     strangers.forEach(({ socket }) => socket.destroy());
     (await login(tax)).disconnect();
+  });
+
+  it('cuts an agent off that reads nothing, and sends the answer to no heartbeat that is due', async () => {
+    // Without the client, which would miss the server's pings.
+    const ws = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    await once(ws, 'open');
+    ws.send(`40${NAMESPACE},${JSON.stringify({ token: await makeDeployedToken(police) })}`);
+    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    ws.pause();
+    // A pong that nobody asked for puts the next ping off, so no heartbeat is ever missed.
+    const pongs = setInterval(() => ws.send(PONG), 50);
+    try {
+      // More than the buffers of the system take.
+      for (let n = 0; n < 30; n++) await queues.put(police.id, { ...envelope(tax), payload: 'x'.repeat(900_000) });
+      await eventually(async () => (await queues.look(police.id))?.consumers === 0, { timeoutMs: 15_000 });
+    } finally {
+      clearInterval(pongs);
+      ws.terminate();
+    }
+    await queues.drain(police.id);
   });
 
   it('drops an agent that answers no heartbeat', async () => {

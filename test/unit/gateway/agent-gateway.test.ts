@@ -17,7 +17,13 @@ const config = {
 function socketWith(certificate: string) {
   const disconnect = jest.fn();
   const data = { agentId: AGENT, certificate };
-  const socket = Object.assign(new EventEmitter(), { data, disconnect, connected: false, handshake: { auth: {} } });
+  const socket = Object.assign(new EventEmitter(), {
+    data,
+    disconnect,
+    connected: false,
+    conn: new EventEmitter(),
+    handshake: { auth: {} },
+  });
   return { socket: socket as unknown as AgentSocket, disconnect };
 }
 
