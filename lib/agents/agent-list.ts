@@ -2,7 +2,7 @@ import { FinalError, RetryableError } from '../errors';
 import type { AgentDiff, AgentRecord, AgentSnapshot, DepartedAgent } from './agent-record';
 import type { CentOpsList } from './centops-client';
 import { diffAgents } from './directory';
-import { mergeSnapshots, newestOf } from './merge';
+import { mergeSnapshots, newestOf, withoutLongGone } from './merge';
 import { MissingAgents } from './missing-agents';
 
 /** What a look at CentOps changed. */
@@ -107,9 +107,8 @@ export class AgentList {
 
   private merge(snapshot: AgentSnapshot): AgentDiff {
     const before = new Map((this.current?.agents ?? []).map((agent) => [agent.id, agent]));
-    const merged = mergeSnapshots(this.current ?? NOTHING, snapshot);
-    const oldest = Date.now() - this.keepDepartedMs;
-    this.current = { ...merged, departed: merged.departed.filter(({ leftAt }) => leftAt >= oldest) };
+    const merged = withoutLongGone(mergeSnapshots(this.current ?? NOTHING, snapshot), this.keepDepartedMs);
+    this.current = merged;
     const diff = diffAgents(before, merged.agents);
     for (const { id, listedAt } of merged.agents) if (before.get(id)?.listedAt !== listedAt) this.missing.seen(id);
     for (const { id } of diff.removed) this.missing.gone(id);

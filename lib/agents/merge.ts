@@ -1,4 +1,8 @@
+import type { ServerConfig } from '../config/types';
 import type { AgentSnapshot, DepartedAgent, ListedAgent } from './agent-record';
+
+/** How long one remembers who left, beyond the life of his queues: a node may be cut off for as long. */
+const CUT_OFF_MS = 7 * 24 * 3_600_000;
 
 type Fact = { kind: 'listed'; at: number; agent: ListedAgent } | { kind: 'departed'; at: number; agent: DepartedAgent };
 
@@ -19,6 +23,17 @@ export function mergeSnapshots(mine: AgentSnapshot, other: AgentSnapshot): Agent
     else merged.departed.push(fact.agent);
   }
   return merged;
+}
+
+/** How long every node remembers who left, ms. */
+export function departedSpanMs({ retireAfterMs, ttl }: Pick<ServerConfig, 'retireAfterMs' | 'ttl'>): number {
+  return retireAfterMs + ttl.dlqTtlMs + ttl.agentTtlMs + CUT_OFF_MS;
+}
+
+/** The same without those who left longer ago than `spanMs`. */
+export function withoutLongGone(snapshot: AgentSnapshot, spanMs: number): AgentSnapshot {
+  const oldest = Date.now() - spanMs;
+  return { ...snapshot, departed: snapshot.departed.filter(({ leftAt }) => leftAt >= oldest) };
 }
 
 /** The time of the newest fact; 0 when there is none. */

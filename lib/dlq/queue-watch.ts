@@ -34,6 +34,8 @@ const PARALLEL = 32;
 /** Heads looked at in one round; the others have their turn in the next. */
 const LOOKS_PER_ROUND = 50;
 const REPEAT_WARNING_MS = 600_000;
+/** Each question for a queue that is gone is an error in RabbitMQ's log. */
+const ASK_AGAIN_MS = 3_600_000;
 
 /** Null: there is no such queue. */
 type Absent = null | 'silent';
@@ -43,6 +45,8 @@ export class QueueWatch {
   private readonly heads = new HeadTimes();
   /** Agents whose queues are counted; one that left stays until they are gone. */
   private readonly seen = new Set<string>();
+  /** When the queues of those who left were found gone, ms since the epoch. */
+  private goneAt = new Map<string, number>();
   private readonly warnings = new Seldom(REPEAT_WARNING_MS);
   private silent = new Set<string>();
 
@@ -63,7 +67,7 @@ export class QueueWatch {
    */
   async count(): Promise<QueueRow[]> {
     this.silent = new Set();
-    for (const { id } of [...this.router.directory.list(), ...this.router.departed]) this.seen.add(id);
+    for (const { id } of [...this.router.directory.list(), ...this.departed()]) this.seen.add(id);
     const rows = await mapParallel([...this.seen], PARALLEL, (agentId) => this.countOf(agentId));
     return [...rows.flat(), await this.row(VALIDATION_FAILURES, 'failures', null, true)].filter(isRow);
   }
@@ -85,6 +89,14 @@ export class QueueWatch {
     for (const row of rows) row.oldestSeconds = this.ageOf(row, placed.get(row.agentId ?? ''));
   }
 
+  /** Those who left, without the many whose queues were found gone of late. */
+  private departed(): { id: string }[] {
+    const { departed } = this.router;
+    const known = departed.flatMap(({ id }): [string, number][] => [[id, this.goneAt.get(id) ?? 0]]);
+    this.goneAt = new Map(known.filter(([, at]) => Date.now() - at < ASK_AGAIN_MS));
+    return departed.filter(({ id }) => !this.goneAt.has(id));
+  }
+
   private async countOf(agentId: string): Promise<(QueueRow | Absent)[]> {
     const isListed = this.router.directory.get(agentId) !== undefined;
     const rows = await Promise.all([
@@ -93,6 +105,7 @@ export class QueueWatch {
     ]);
     if (rows.some((row) => row !== null)) return rows;
     this.seen.delete(agentId);
+    this.goneAt.set(agentId, Date.now());
     this.heads.forget(agentId);
     this.heads.forget(dlqName(agentId));
     return [];

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
-import { mergeSnapshots } from '../agents/merge';
+import { departedSpanMs, mergeSnapshots, withoutLongGone } from '../agents/merge';
 import { declareQueue, deleteEmptyQueue, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
@@ -116,7 +116,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
 
   /** Takes in what a config-sync knows of the agents, in whatever order the news arrive. */
   takeSnapshot(snapshot: AgentSnapshot): void {
-    this.known = mergeSnapshots(this.known, snapshot);
+    this.known = withoutLongGone(mergeSnapshots(this.known, snapshot), departedSpanMs(this.config));
     const diff = this.directory.replace(this.known.agents.map(({ listedAt: _, ...agent }) => agent));
     if (isEmptyDiff(diff)) return;
     this.metrics.listAgents(this.known.agents.map(({ id }) => id));

@@ -4,6 +4,7 @@ import type { AgentSnapshot, DepartedAgent } from '../../lib/agents/agent-record
 import { AgentList } from '../../lib/agents/agent-list';
 import { askSnapshot, askSnapshots } from '../../lib/agents/ask-snapshots';
 import { fetchAgents, type CentOpsList } from '../../lib/agents/centops-client';
+import { departedSpanMs } from '../../lib/agents/merge';
 import { reportLook } from '../../lib/agents/report-look';
 import { SyncMetrics } from '../../lib/agents/sync-metrics';
 import { serverConfig, type ServerConfig } from '../../lib/config';
@@ -26,8 +27,6 @@ export interface SyncResult {
 
 const FIRST_RETRY_MS = 2000;
 const SHORTEST_PAUSE_MS = 100;
-/** How long one remembers who left, beyond the life of his queues: a node may be cut off for as long. */
-const CUT_OFF_MS = 7 * 24 * 3_600_000;
 /** A neighbour that does not answer at once is done without; the next look asks CentOps again. */
 const ASK_NEIGHBOURS = { timeout: 1000, retries: 0 };
 
@@ -205,11 +204,7 @@ export function configSyncService(config: ServerConfig): ServiceSchema {
     events,
     methods: methodsOf(config),
     created(this: ConfigSyncService) {
-      const { dlqTtlMs, agentTtlMs } = config.ttl;
-      this.list = new AgentList(
-        config.centOps.removeAfterMs,
-        config.retireAfterMs + dlqTtlMs + agentTtlMs + CUT_OFF_MS,
-      );
+      this.list = new AgentList(config.centOps.removeAfterMs, departedSpanMs(config));
       this.metrics = new SyncMetrics(metricsOf(this.broker));
       this.stopping = new AbortController();
       this.lastLook = 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { AgentSnapshot } from '../../../lib/agents/agent-record';
-import { mergeSnapshots, newestOf } from '../../../lib/agents/merge';
+import { departedSpanMs, mergeSnapshots, newestOf, withoutLongGone } from '../../../lib/agents/merge';
 import { departed, listed, NOBODY, sorted } from './lists';
 
 const IDS = ['a', 'b', 'c'];
@@ -68,5 +68,19 @@ describe('mergeSnapshots', () => {
         expect(newestOf(mergeSnapshots(a, b))).toBe(Math.max(newestOf(a), newestOf(b)));
       }),
     );
+  });
+});
+
+describe('withoutLongGone', () => {
+  it('forgets those who left longer ago than their queues live, and a week', () => {
+    const ttl = { agentTtlMs: 1000, dlqTtlMs: 2000, validationFailuresTtlMs: 1 };
+    const span = departedSpanMs({ retireAfterMs: 4000, ttl });
+    expect(span).toBe(7 * 24 * 3_600_000 + 7000);
+    const now = Date.now();
+    const snapshot = mergeSnapshots(departed('long gone', now - span - 1000), departed('gone', now - span + 60_000));
+    expect(withoutLongGone(mergeSnapshots(snapshot, listed(1, ['here', 'x'])), span)).toMatchObject({
+      agents: [{ id: 'here' }],
+      departed: [{ id: 'gone' }],
+    });
   });
 });

@@ -15,7 +15,9 @@ function setUp() {
   const queues = new Map<string, QueueLook | Error>();
   for (const queue of [TAX, dlqName(TAX), POLICE, dlqName(POLICE), VALIDATION_FAILURES])
     queues.set(queue, { ready: 1, consumers: 0 });
+  const asked: string[] = [];
   const look = (queue: string) => {
+    asked.push(queue);
     const answer = queues.get(queue);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
@@ -24,7 +26,7 @@ function setUp() {
   const departed: { id: string }[] = [];
   const router = { directory, departed, look, isAsIs: () => false } as unknown as NodeRouter;
   const log = new RecordingLog();
-  return { queues, log, listed, departed, watch: new QueueWatch(router, TTL, log) };
+  return { queues, asked, log, listed, departed, watch: new QueueWatch(router, TTL, log) };
 }
 
 const silence = new RetryableError('TIMEOUT', 'RabbitMQ does not answer');
@@ -54,6 +56,24 @@ describe('a count of all queues', () => {
     await watch.count();
     queues.set(dlqName(TAX), { ready: 3, consumers: 0 });
     expect(await numbers(watch)).toMatchObject({ [dlqName(TAX)]: 3 });
+  });
+
+  it('asks once an hour for the queues of those who left that are gone, and at once when they are listed again', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const { queues, watch, listed, departed, asked } = setUp();
+    departed.push(listed.shift() as { id: string });
+    for (const queue of [TAX, dlqName(TAX)]) queues.delete(queue);
+    const timesAsked = async () => {
+      asked.length = 0;
+      await watch.count();
+      return asked.filter((queue) => queue === dlqName(TAX)).length;
+    };
+    expect([await timesAsked(), await timesAsked(), await timesAsked()]).toEqual([1, 0, 0]);
+    jest.advanceTimersByTime(3_600_000);
+    expect([await timesAsked(), await timesAsked()]).toEqual([1, 0]);
+    listed.push(...(departed.splice(0) as typeof listed));
+    expect([await timesAsked(), await timesAsked()]).toEqual([1, 1]);
+    jest.useRealTimers();
   });
 
   it('fails when nothing can be asked at all', async () => {

@@ -183,13 +183,16 @@ describe('Retirement', () => {
   });
 });
 
-/** A connection whose channels know one queue with this many messages. */
-function queueOf(messageCount: number) {
+/** A connection whose channels know one queue with this many messages, and hear nothing of it after so many were got. */
+function queueOf(messageCount: number, answers = Infinity) {
   const acked: unknown[] = [];
   let next = 0;
   const channel = Object.assign(new EventEmitter(), {
     checkQueue: () => Promise.resolve({ messageCount }),
-    get: () => Promise.resolve({ content: Buffer.from('{}'), properties: { messageId: `m${next++}` } }),
+    get: () =>
+      next < answers
+        ? Promise.resolve({ content: Buffer.from('{}'), properties: { messageId: `m${next++}` } })
+        : new Promise(() => undefined),
     ack: (message: { properties: { messageId: string } }) => acked.push(message.properties.messageId),
     close: () => Promise.resolve(),
   });
@@ -222,5 +225,15 @@ describe('moveToDlq', () => {
     await expect(moveToDlq(connection, publisher.asPublisher, 'a', hasLeft)).rejects.toThrow('no confirm');
     expect(acked).toEqual(['m0']);
     expect(publisher.confirmed).toHaveLength(1);
+  });
+
+  it('ends, and leaves the rest for later, where the queue answers no more', async () => {
+    jest.useFakeTimers();
+    const { acked, connection } = queueOf(3, 2);
+    const moving = moveToDlq(connection, new FakePublisher().asPublisher, 'a').catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(await moving).toMatchObject({ code: 'TIMEOUT', retryable: true });
+    expect(acked).toEqual(['m0', 'm1']);
+    jest.useRealTimers();
   });
 });
