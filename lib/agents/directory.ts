@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { importPublicKey } from '../crypto/keys';
 import type { AgentDiff, AgentRecord, PartialRecord } from './agent-record';
+import { PreviousKeys, type PreviousKey } from './previous-keys';
 
 /** True when the diff says nothing. */
 export function isEmptyDiff(diff: AgentDiff): boolean {
@@ -37,10 +38,12 @@ export class AgentDirectory {
   private readonly keys = new Map<string, KeyObject>();
   private known = false;
   private changes = 0;
-  private readonly previous = new Map<string, { key: KeyObject; until: number }>();
+  private readonly previous: PreviousKeys;
 
   /** How long the key of an agent that changed it still counts beside the new one, ms. */
-  constructor(private readonly overlapMs = 0) {}
+  constructor(overlapMs = 0) {
+    this.previous = new PreviousKeys(overlapMs);
+  }
 
   /** True once any whole list has arrived. */
   get ready(): boolean {
@@ -82,9 +85,19 @@ export class AgentDirectory {
   keysOf(id: string): KeyObject[] {
     const listed = this.keyOf(id);
     if (!listed) return [];
-    const old = this.previous.get(id);
-    if (old && old.until <= Date.now()) this.previous.delete(id);
-    return old && old.until > Date.now() ? [listed, old.key] : [listed];
+    const old = this.previous.of(id);
+    return old ? [listed, old] : [listed];
+  }
+
+  /** The keys that count beside the listed ones. */
+  get previousKeys(): PreviousKey[] {
+    return this.previous.list();
+  }
+
+  /** Takes what an earlier process knew. */
+  restore(list: AgentRecord[], previous: PreviousKey[]): void {
+    this.previous.restore(previous);
+    this.replace(list);
   }
 
   /** Takes the whole list and says what it changed. */
@@ -114,19 +127,10 @@ export class AgentDirectory {
 
   /** Who left and comes back has no earlier key: it was taken away, not replaced. */
   private rememberKeys({ rekeyed, removed }: AgentDiff): void {
-    for (const { id } of removed) this.previous.delete(id);
-    if (this.overlapMs === 0) return;
+    for (const { id } of removed) this.previous.forget(id);
     for (const { id } of rekeyed) {
-      const key = this.usableKeyOf(id);
-      if (key) this.previous.set(id, { key, until: Date.now() + this.overlapMs });
-    }
-  }
-
-  private usableKeyOf(id: string): KeyObject | undefined {
-    try {
-      return this.keyOf(id);
-    } catch {
-      return undefined; // it was listed and could never be used
+      const before = this.agents.get(id);
+      if (before) this.previous.remember(id, before.authenticationCertificate);
     }
   }
 }

@@ -55,14 +55,13 @@ export function directoryService(config: AgentConfig): ServiceSchema {
       /** Not awaited: the list is good whether the disk takes it or not. */
       keep(this: DirectoryService) {
         const failed = (error: unknown) => this.logger.warn(`the agent list is not on the disk: ${messageOf(error)}`);
-        this.onDisk.write(this.node.directory.list()).catch(failed);
+        this.onDisk.write(this.node.directory).catch(failed);
       },
     },
     started(this: DirectoryService) {
       this.onDisk = new ListOnDisk(this.node.store);
-      const list = this.onDisk.read();
-      if (list) this.node.directory.replace(list);
       const { keys, directory } = this.node;
+      this.onDisk.read(directory);
       this.unwatch = watchListedKey(keys, directory, config.agentId, metricsOf(this.broker));
     },
     stopped(this: DirectoryService) {
