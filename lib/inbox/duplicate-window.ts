@@ -2,6 +2,7 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import type { AgentDatabase, AgentStore } from '../store/agent-store';
+import { forgetStep, type Aged } from '../store/forget-step';
 
 interface Seen {
   /** When it was seen first, ms. */
@@ -13,8 +14,8 @@ interface Seen {
 const SEEN = 'inbox-seen';
 const BY_TIME = 'inbox-seen-by-time';
 const MAINTAIN_EVERY_MS = 10_000;
-/** Entries that are forgotten in one transaction: a few milliseconds of work. */
-const STEP = 200;
+/** What could not be written is written again this many at a time. */
+const REWRITES = 200;
 
 /**
  * What was posted to the chatbot within the last while, on disk, so that neither a copy nor the end of the process makes
@@ -22,7 +23,7 @@ const STEP = 200;
  */
 export class DuplicateWindow {
   private readonly seen: AgentDatabase<Seen>;
-  private readonly byTime: AgentDatabase<1>;
+  private readonly aged: Aged;
   /** Taken by the chatbot while the disk refused to note it. */
   private readonly unwritten = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
@@ -35,7 +36,8 @@ export class DuplicateWindow {
     private readonly log: Log,
   ) {
     this.seen = store.database(SEEN);
-    this.byTime = store.database(BY_TIME);
+    store.database(BY_TIME); // made now: a disk that is full later does not let it be made
+    this.aged = { entries: SEEN, times: BY_TIME, timeOf: (key) => this.seen.get(key)?.at };
   }
 
   /** Begins to forget what is old; until `stop`. */
@@ -104,22 +106,11 @@ export class DuplicateWindow {
   }
 
   private async maintainOnce(): Promise<void> {
-    for (const [key, at] of [...this.unwritten].slice(0, STEP)) {
+    for (const [key, at] of [...this.unwritten].slice(0, REWRITES)) {
       await this.note(key, { at, done: true });
       this.unwritten.delete(key);
     }
-    while (await this.forgetStep());
-  }
-
-  private async forgetStep(): Promise<boolean> {
-    const old = this.byTime.range({ end: [Date.now() - this.spanMs], limit: STEP });
-    if (old.length === 0) return false;
-    const keys = old.map(({ key }) => key as [number, string]);
-    await this.store.write([
-      ...keys.map((key) => ({ database: BY_TIME, key })),
-      ...keys.map(([, key]) => ({ database: SEEN, key })),
-    ]);
-    return old.length === STEP;
+    while (await forgetStep(this.store, this.aged, Date.now() - this.spanMs));
   }
 
   private note(key: string, value: Seen): Promise<void> {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { AgentDatabase, AgentStore, Change } from '../store/agent-store';
+import { forgetStep, type Aged } from '../store/forget-step';
 
 /** `unknown`: the server may have it or not, the same message may be sent again. */
 export type SentState = 'waiting' | 'sent' | 'failed' | 'unknown';
@@ -20,22 +23,38 @@ export interface SentRecord {
 export const SENT_SPAN_MS = 25 * 60 * 60 * 1000;
 const SENT = 'sent';
 const SENT_TIMES = 'sentTimes';
-/** More than one, so that what has expired shrinks while something is added. */
-const FORGET_AT_ONCE = 2;
+const FORGET_EVERY_MS = 10_000;
 
 /** Which messages the chatbot has posted within the last while, so that its own retry is not a second question. */
 export class SentMemory {
   private readonly sent: AgentDatabase<SentRecord>;
-  /** By time and id, to forget the oldest first; what waits is not in it. */
-  private readonly times: AgentDatabase<1>;
+  /** What waits has no time, and is not forgotten. */
+  private readonly aged: Aged;
+  private timer: NodeJS.Timeout | undefined;
+  private forgetting: Promise<void> | undefined;
+  private stopped = false;
 
   /** Throws RetryableError STORAGE_FAILED. */
   constructor(
     private readonly store: AgentStore,
+    private readonly log: Log,
     private readonly spanMs = SENT_SPAN_MS,
   ) {
     this.sent = store.database(SENT);
-    this.times = store.database(SENT_TIMES);
+    store.database(SENT_TIMES); // made now: a disk that is full later does not let it be made
+    this.aged = { entries: SENT, times: SENT_TIMES, timeOf: (id) => this.sent.get(id)?.since };
+  }
+
+  /** Begins to forget what is too old; until `stop`. */
+  start(): void {
+    this.timer = setInterval(() => void this.forget(), FORGET_EVERY_MS).unref();
+  }
+
+  /** Resolves after the step under way; the next process forgets the rest. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    await this.forgetting;
   }
 
   get(id: string): SentRecord | undefined {
@@ -48,22 +67,25 @@ export class SentMemory {
     await this.store.write(this.changes(id, record));
   }
 
-  /** What remembers the record, to be written with something else; forgets a little of what is too old. */
+  /** What remembers the record, to be written with something else. */
   changes(id: string, record: SentRecord): Change[] {
     const before = this.sent.get(id);
     const changes: Change[] = [{ database: SENT, key: id, value: record }];
     if (before) changes.push({ database: SENT_TIMES, key: [before.since, id] });
     if (record.state !== 'waiting') changes.push({ database: SENT_TIMES, key: [record.since, id], value: 1 });
-    return [...this.forgetting(), ...changes];
+    return changes;
   }
 
-  private forgetting(): Change[] {
-    const expired = this.times.range({ end: [Date.now() - this.spanMs], limit: FORGET_AT_ONCE });
-    return expired.flatMap(({ key }) => {
-      const [since, id] = key as [number, string];
-      const time = { database: SENT_TIMES, key };
-      return this.sent.get(id)?.since === since ? [time, { database: SENT, key: id }] : [time];
-    });
+  /** Forgets what is too old, a step at a time. Never throws: what the disk refuses is done the next time. */
+  forget(): Promise<void> {
+    this.forgetting ??= this.forgetAll()
+      .catch((error: unknown) => this.log.warn(`what was sent long ago stays on the disk: ${messageOf(error)}`))
+      .finally(() => (this.forgetting = undefined));
+    return this.forgetting;
+  }
+
+  private async forgetAll(): Promise<void> {
+    while (!this.stopped && (await forgetStep(this.store, this.aged, Date.now() - this.spanMs)));
   }
 }
 

@@ -15,6 +15,7 @@ import { agentNodeMixin, type AgentNodeService } from '../../mixins/agent-node.m
 import { metricsOf } from '../../mixins/metrics.mixin';
 
 interface OutboxService extends AgentNodeService {
+  sent: SentMemory;
   outbox: Outbox;
   posts: Posts;
   unwatch: () => void;
@@ -71,7 +72,7 @@ export function outboxService(config: AgentConfig): ServiceSchema {
       const { node, logger: log, broker } = this;
       const { store, uplinkUp: uplink } = node;
       const [metrics, tracing] = [metricsOf(broker), tracingOf(broker)];
-      const sent = new SentMemory(store);
+      const sent = (this.sent = new SentMemory(store, log));
       const transmit = (envelope: Envelope, timeoutMs: number) => this.transmit(envelope, timeoutMs);
       this.outbox = new Outbox({ store, sent, transmit, uplink, ...config.outbox, metrics, tracing, log });
       const sealing = { ...node, directory: node.directory, metrics, tracing, log };
@@ -82,13 +83,15 @@ export function outboxService(config: AgentConfig): ServiceSchema {
         sendLater: (message, digest, trace) => this.outbox.add(() => sealMessage(sealing, message, trace), digest),
       });
       this.outbox.start();
+      sent.start();
       this.unwatch = metrics.collect('of the outbox', () => {
         metrics.set('dmr_outbox_oldest_seconds', this.outbox.oldestAgeMs / 1000);
       });
     },
-    stopped(this: OutboxService) {
+    async stopped(this: OutboxService) {
       this.unwatch?.();
       this.outbox.stop();
+      await this.sent.stop();
     },
   });
 }

@@ -26,7 +26,7 @@ let outbox: Outbox;
 
 beforeEach(async () => {
   store = await AgentStore.open(temporaryFolder(), randomUUID());
-  sent = new SentMemory(store);
+  sent = new SentMemory(store, new RecordingLog());
   uplink = new Gate();
   transmitted = [];
   answer = () => Promise.resolve(OK);

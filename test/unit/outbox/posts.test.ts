@@ -21,8 +21,8 @@ let sendLater: jest.Mock<Promise<void>, [OutgoingMessage, string]>;
 
 beforeEach(async () => {
   store = await AgentStore.open(temporaryFolder(), randomUUID());
-  sent = new SentMemory(store);
   log = new RecordingLog();
+  sent = new SentMemory(store, log);
   sendNow = jest.fn((_message: OutgoingMessage) => Promise.resolve());
   sendLater = jest.fn((message: OutgoingMessage, digest: string) =>
     sent.remember(message.id, { digest, state: 'waiting', since: Date.now() }),

@@ -1,14 +1,25 @@
 import { randomUUID } from 'node:crypto';
+import { RetryableError } from '../../../lib/errors';
 import type { OutgoingMessage } from '../../../lib/protocol/chat-message';
 import { digestOf, SentMemory, type SentRecord } from '../../../lib/outbox/sent-memory';
 import { AgentStore } from '../../../lib/store/agent-store';
 import { chatMessage } from '../../helpers/mesh';
 import { temporaryFolder } from '../../helpers/temporary-folder';
+import { RecordingLog } from '../fakes';
 
 let store: AgentStore;
+let log: RecordingLog;
+let memory: SentMemory;
 
-beforeEach(async () => void (store = await AgentStore.open(temporaryFolder(), randomUUID())));
-afterEach(() => store.close());
+beforeEach(async () => {
+  store = await AgentStore.open(temporaryFolder(), randomUUID());
+  log = new RecordingLog();
+  memory = new SentMemory(store, log, 1000);
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await store.close();
+});
 
 const record = (change: Partial<SentRecord> = {}): SentRecord => ({
   digest: 'd',
@@ -21,47 +32,84 @@ const entries = () => [store.database('sent').count(), store.database('sentTimes
 
 describe('the memory of what was sent', () => {
   it('knows what it was told, and nothing else', async () => {
-    const memory = new SentMemory(store);
     const told = record({ state: 'failed', reason: 'why' });
     await memory.remember('a', told);
     expect([memory.get('a'), memory.get('b')]).toEqual([told, undefined]);
   });
 
   it('forgets after its span, but never what still waits', async () => {
-    const memory = new SentMemory(store, 1000);
     const old = Date.now() - 1001;
     await memory.remember('sent', record({ since: old }));
     await memory.remember('waiting', record({ since: old, state: 'waiting' }));
     expect([memory.get('sent'), memory.get('waiting')?.state]).toEqual([undefined, 'waiting']);
   });
 
-  it('gives the disk back what it forgets, a little with each message', async () => {
-    const memory = new SentMemory(store, 1000);
-    for (let n = 0; n < 5; n++) await memory.remember(`old-${n}`, record({ since: Date.now() - 2000 + n }));
+  it('gives the disk back what it forgets, in whatever bursts that came, and nothing else', async () => {
+    const old = Date.now() - 2000;
+    for (let burst = 0; burst < 8; burst++) {
+      const ids = Array.from({ length: 20 }, (_, n) => `${burst}-${n}`);
+      await Promise.all(ids.map((id) => memory.remember(id, record({ since: old + burst }))));
+    }
     await memory.remember('waiting', record({ since: 0, state: 'waiting' }));
-    for (let n = 0; n < 3; n++) await memory.remember(`new-${n}`, record());
-    expect(entries()).toEqual([4, 3]);
-    expect(memory.get('waiting')).toBeDefined();
+    await memory.remember('young', record());
+    await memory.forget();
+    expect(entries()).toEqual([2, 1]);
+    expect([memory.get('waiting'), memory.get('young')]).toEqual([expect.anything(), expect.anything()]);
   });
 
   it('counts the time from the last change', async () => {
-    const memory = new SentMemory(store, 1000);
-    await memory.remember('a', record({ since: Date.now() - 900, state: 'unknown' }));
+    await memory.remember('a', record({ since: Date.now() - 2000, state: 'unknown' }));
     await memory.remember('a', record());
+    await memory.forget();
     expect(entries()).toEqual([1, 1]);
-    await memory.remember('b', record({ since: Date.now() - 2000 }));
-    await memory.remember('c', record());
     expect(memory.get('a')).toBeDefined();
+  });
+
+  it('of two changes made together the later one counts', async () => {
+    const since = Date.now();
+    const states = [record({ since: since - 2000, state: 'unknown' }), record({ since })];
+    await Promise.all(states.map((state) => memory.remember('a', state)));
+    await memory.forget();
+    expect(entries()).toEqual([1, 1]);
+  });
+
+  it('forgets by itself from its start on, and no more once it stops', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    try {
+      const step = jest.spyOn(memory, 'forget');
+      memory.start();
+      await memory.remember('old', record({ since: Date.now() - 2000 }));
+      jest.advanceTimersByTime(10_000);
+      expect(step).toHaveBeenCalledTimes(1);
+      await memory.stop();
+      expect(entries()).toEqual([0, 0]);
+      await memory.remember('older', record({ since: Date.now() - 2000 }));
+      jest.advanceTimersByTime(60_000);
+      await memory.forget();
+      expect(step).toHaveBeenCalledTimes(2);
+      expect(entries()).toEqual([1, 1]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('tells when the disk does not let it forget, and does it the next time', async () => {
+    await memory.remember('old', record({ since: Date.now() - 2000 }));
+    jest.spyOn(store, 'write').mockRejectedValueOnce(new RetryableError('STORAGE_FAILED', 'no space'));
+    await memory.forget();
+    expect(log.at('warn')).toEqual([expect.stringContaining('no space')]);
+    await memory.forget();
+    expect(entries()).toEqual([0, 0]);
   });
 
   it('survives the process', async () => {
     const folder = temporaryFolder();
     const id = randomUUID();
     const first = await AgentStore.open(folder, id);
-    await new SentMemory(first).remember('a', record());
+    await new SentMemory(first, log).remember('a', record());
     await first.close();
     const second = await AgentStore.open(folder, id);
-    expect(new SentMemory(second).get('a')?.state).toBe('sent');
+    expect(new SentMemory(second, log).get('a')?.state).toBe('sent');
     await second.close();
   });
 });
