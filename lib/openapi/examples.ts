@@ -27,5 +27,10 @@ export const EXAMPLE_STATUS = { id: EXAMPLE_MESSAGE.id, status: 'sent', since: '
 /** What a healthy agent says of itself. */
 export const EXAMPLE_HEALTH = {
   status: 'ok',
-  parts: { uplink: { ok: true }, agents: { ok: true, known: 12 }, outbox: { ok: true, waiting: 0, oldestAgeMs: 0 } },
+  parts: {
+    uplink: { ok: true },
+    agents: { ok: true, known: 12 },
+    outbox: { ok: true, waiting: 0, oldestAgeMs: 0 },
+    disk: { ok: true },
+  },
 } as const;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '../amqp/backoff';
-import { messageOf, RetryableError } from '../errors';
+import { messageOf } from '../errors';
 import type { Gate } from '../gate';
 import { HttpError } from '../http/problem';
 import type { Log } from '../log';
@@ -58,7 +58,6 @@ export class Outbox {
   private readonly files: OutboxStore;
   private readonly end = new AbortController();
   private count = 0;
-  private writable = true;
 
   /** Throws RetryableError STORAGE_FAILED. */
   constructor(private readonly context: OutboxContext) {
@@ -77,9 +76,9 @@ export class Outbox {
     this.end.abort();
   }
 
-  /** Whether it takes messages: it is not full, and the disk took the last write. */
+  /** Whether it takes messages: it is not full, and the disk takes what is written. */
   get ok(): boolean {
-    return this.writable && this.count < this.context.maxMessages;
+    return this.context.store.writable && this.count < this.context.maxMessages;
   }
 
   get waiting(): number {
@@ -106,13 +105,11 @@ export class Outbox {
       const envelope = await seal();
       const item = await this.files.add(envelope, digest);
       this.enqueue(item);
-      this.writable = true;
       const { id: messageId, senderId, recipientId } = envelope;
       const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
       this.context.log.debug('message stored to be sent', { event: 'stored', ...ids });
     } catch (error) {
       this.counted(-1);
-      if (error instanceof RetryableError) this.writable = false;
       throw error;
     }
     // Should this fail, the message goes out all the same, and the caller's retry finds it.
@@ -199,9 +196,7 @@ export class Outbox {
   private async settle(write: () => Promise<void>): Promise<'done'> {
     try {
       await write();
-      this.writable = true;
     } catch (error) {
-      this.writable = false;
       this.context.log.error(`the outbox could not be written: ${messageOf(error)}`);
       void this.settleLater(write);
     }
@@ -212,7 +207,7 @@ export class Outbox {
     for (let written = false; !written && !this.end.signal.aborted;) {
       await this.pause(REWRITE_MS);
       written = await write().then(
-        () => (this.writable = true),
+        () => true,
         () => false, // the first time was told
       );
     }

@@ -5,6 +5,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { ConfigError } from '../config/config-error';
 import { FinalError } from '../errors';
 import { DirectoryLock } from './directory-lock';
+import { DiskState, type DiskListener } from './disk-state';
 import { Headroom } from './headroom';
 import { storageFailed } from './storage-error';
 
@@ -49,6 +50,7 @@ interface Write {
 const FILE = 'data.mdb';
 const META = 'meta';
 const OWNER = 'owner';
+const PROBE = 'probe';
 const MAX_DATABASES = 16;
 /** lmdb takes 1978 bytes; a character is three at the most. */
 const LONGEST_KEY = 500;
@@ -73,22 +75,26 @@ export class AgentStore {
   private nextFlush: Promise<void> | undefined;
   private closed = false;
   private lock: DirectoryLock | undefined;
+  private readonly disk: DiskState;
 
   private constructor(
     private readonly root: RootDatabase<Buffer, StoreKey>,
     private readonly headroom: Headroom,
-  ) {}
+    told: DiskListener,
+  ) {
+    this.disk = new DiskState((bytes) => this.probe(bytes), told);
+  }
 
   /**
-   * Opens the store of an agent below a directory that several may share. Throws ConfigError AGENT_DATA_DIR when it
-   * cannot be made, read or written, or another process has it.
+   * Opens the store of an agent below a directory that several may share. `told` hears when the disk begins and ceases
+   * to refuse writes. Throws ConfigError AGENT_DATA_DIR when it cannot be made, read or written, or another process has it.
    */
-  static async open(dataDir: string, agentId: string): Promise<AgentStore> {
+  static async open(dataDir: string, agentId: string, told: DiskListener = () => undefined): Promise<AgentStore> {
     const dir = path.join(dataDir, agentId.toLowerCase());
     const opened = { store: undefined as AgentStore | undefined };
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      const store = (opened.store = AgentStore.openFiles(dir));
+      const store = (opened.store = AgentStore.openFiles(dir, told));
       store.lock = await DirectoryLock.take(dir, store.ownerRecord());
     } catch (error) {
       await opened.store?.close();
@@ -102,7 +108,7 @@ export class AgentStore {
     throw new ConfigError('AGENT_DATA_DIR', 'a directory that no other process with this AGENT_ID uses', { text: dir });
   }
 
-  private static openFiles(dir: string): AgentStore {
+  private static openFiles(dir: string, told: DiskListener): AgentStore {
     const root = open<Buffer, StoreKey>({
       path: dir,
       encoding: 'binary',
@@ -110,7 +116,12 @@ export class AgentStore {
       eventTurnBatching: false, // groups are made here; lmdb-js leaves an unhandled rejection when one of its own fails
     });
     for (const file of [FILE, 'lock.mdb']) chmodSync(path.join(dir, file), 0o600);
-    return new AgentStore(root, new Headroom(path.join(dir, FILE)));
+    return new AgentStore(root, new Headroom(path.join(dir, FILE)), told);
+  }
+
+  /** False from a write that the disk refused until it has room for as much, which is found out within seconds. */
+  get writable(): boolean {
+    return this.disk.writable;
   }
 
   /** The database of that name, made when there is none. Throws RetryableError STORAGE_FAILED. */
@@ -130,7 +141,7 @@ export class AgentStore {
    * the disk does not take them; the store works again as soon as the disk does.
    */
   async write(changes: Change[]): Promise<void> {
-    if (this.closed) throw storageFailed(new Error('the store is closed'));
+    if (this.closed) throw closedError();
     const encoded = changes.map(encode);
     for (const { database } of encoded) this.named(database);
     const written = new Promise<void>((resolve, reject) => this.waiting.push({ changes: encoded, resolve, reject }));
@@ -155,6 +166,7 @@ export class AgentStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.disk.stop();
     await this.writing;
     await this.flushing?.catch(() => undefined); // whoever asked for it hears of it
     await this.root.close();
@@ -186,11 +198,13 @@ export class AgentStore {
     await nextTurn();
     while (this.waiting.length > 0) {
       const group = this.nextGroup();
+      const changes = group.flatMap((write) => write.changes);
       try {
-        await this.commit(group.flatMap(({ changes }) => changes));
+        await this.commit(changes);
         for (const { resolve } of group) resolve();
       } catch (error) {
         const failure = storageFailed(await causeOf(error));
+        this.disk.refused(sizeOf(changes), failure);
         for (const { reject } of group) reject(failure);
       }
     }
@@ -215,6 +229,14 @@ export class AgentStore {
         else void db.remove(key);
       }
     });
+  }
+
+  /** Writes next to nothing where there is room for so many bytes; else throws. */
+  private async probe(bytes: number): Promise<void> {
+    await this.writing; // nobody may write to the file meanwhile; the next transaction begins a turn later
+    if (this.closed) throw closedError();
+    this.headroom.ensure(this.used, bytes);
+    await this.write([{ database: META, key: PROBE, value: Date.now() }]);
   }
 
   private flush(): Promise<void> {
@@ -254,5 +276,7 @@ function causeOf(error: unknown): unknown {
   const late = delay(CAUSE_LIMIT_MS, error, { ref: false });
   return commitError ? Promise.race([commitError.catch((cause: unknown) => cause), late]) : error;
 }
+
+const closedError = () => storageFailed(new Error('the store is closed'));
 
 const oneLine = (text: string) => text.replace(/\s+/g, ' ');

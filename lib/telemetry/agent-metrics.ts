@@ -24,6 +24,7 @@ const sendingMetrics: Definitions = {
   dmr_outbox_messages: gauge('Messages posted with Prefer: respond-async that wait for the server'),
   dmr_outbox_oldest_seconds: gauge('How long the oldest of them has waited, 0 when there is none'),
   dmr_outbox_failed_total: counter('Such messages that will not be sent any more', 'reason'),
+  dmr_agent_disk_writable: gauge('0 from a write that the disk refused until it has room for as much, else 1'),
   dmr_seal_duration_seconds: histogram('What sealing a message takes', CRYPTO_SECONDS),
 };
 

@@ -51,14 +51,24 @@ const receiving: Row = {
 };
 
 const connection: Row = {
-  title: 'Connection and key',
+  title: 'Connection, key and disk',
   panels: [
-    lines('Connected to a server', 'short', [{ expr: `dmr_agent_socket_connection_active${OF}`, legend: BY }]),
-    lines('Events', 'reqps', [
-      { ...rateBy('dmr_socket_events_received_total', ['event'], OF), legend: 'received {{event}}' },
-      { ...rateBy('dmr_socket_events_sent_total', ['event'], OF), legend: 'sent {{event}}' },
-    ]),
-    lines('Which key CentOps lists', 'short', [{ expr: `dmr_agent_key_listed${OF}`, legend: `${BY} {{key}}` }]),
+    lines('Connected to a server', 'short', [{ expr: `dmr_agent_socket_connection_active${OF}`, legend: BY }], {
+      width: 6,
+    }),
+    lines(
+      'Events',
+      'reqps',
+      [
+        { ...rateBy('dmr_socket_events_received_total', ['event'], OF), legend: 'received {{event}}' },
+        { ...rateBy('dmr_socket_events_sent_total', ['event'], OF), legend: 'sent {{event}}' },
+      ],
+      { width: 6 },
+    ),
+    lines('Which key CentOps lists', 'short', [{ expr: `dmr_agent_key_listed${OF}`, legend: `${BY} {{key}}` }], {
+      width: 6,
+    }),
+    lines('Disk takes what is written', 'short', [{ expr: `dmr_agent_disk_writable${OF}`, legend: BY }], { width: 6 }),
   ],
 };
 

@@ -9,6 +9,7 @@ import {
   sendAgain,
   startAgent,
   startServerNode,
+  untilHealthy,
   type AgentNode,
   type ServerNode,
 } from '../helpers/mesh';
@@ -31,6 +32,16 @@ describe('an agent whose disk is full', () => {
   const limitFiles = (bytes: number | 'unlimited') =>
     execFileSync('prlimit', ['--pid', String(policeAgent.pid), `--fsize=${bytes}:`]);
   const postsOf = (id: string) => chatbot.received.filter(({ body }) => (body as { id: string }).id === id).length;
+  const health = async () => {
+    const response = await fetch(`${policeAgent.url}/v1/health`);
+    const { parts } = (await response.json()) as { parts: Record<string, { ok: boolean }> };
+    return { status: response.status, notOk: Object.keys(parts).filter((name) => !parts[name]?.ok) };
+  };
+  const writable = async () => {
+    const text = await (await fetch(`${policeAgent.url}/metrics`)).text();
+    return /^dmr_agent_disk_writable (.)$/m.exec(text)?.[1];
+  };
+  const told = (event: string) => policeAgent.output.split(`"event":"${event}"`).length - 1;
   const send = async () => {
     const message = chatMessage(police.id);
     expect(await post(taxAgent.url, message)).toMatchObject({ status: 200 });
@@ -61,10 +72,25 @@ describe('an agent whose disk is full', () => {
     await eventually(() =>
       ids.every((id) => new RegExp(`message opened.*${id}|${id}.*message opened`).test(policeAgent.output)),
     );
+    await eventually(async () => (await health()).status === 503);
     expect(chatbot.received).toEqual([]);
     expect(policeAgent.running).toBe(true);
+    expect(await health()).toEqual({ status: 503, notOk: ['outbox', 'disk'] });
+    expect(await writable()).toBe('0');
     limitFiles('unlimited');
     await eventually(() => ids.every((id) => postsOf(id) === 1), { timeoutMs: 10_000 });
+    await untilHealthy(policeAgent.url);
+    expect(await writable()).toBe('1');
+    expect([told('disk-down'), told('disk-up')]).toEqual([1, 1]);
+  }, 60_000);
+
+  it('is healthy again once there is room, whatever met the full disk last', async () => {
+    limitFiles(0);
+    const later = post(policeAgent.url, chatMessage(tax.id), { prefer: 'respond-async' });
+    expect(await later).toMatchObject({ status: 503, json: { code: 'STORAGE_FAILED' } });
+    expect(await health()).toEqual({ status: 503, notOk: ['outbox', 'disk'] });
+    limitFiles('unlimited');
+    await untilHealthy(policeAgent.url);
   }, 60_000);
 
   it('remembers in memory what the chatbot took meanwhile, and answers for it', async () => {

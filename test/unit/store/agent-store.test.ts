@@ -2,7 +2,9 @@ import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AgentStore } from '../../../lib/store/agent-store';
+import { eventually } from '../../helpers/eventually';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 import type { Order, Report } from './store-process';
 
@@ -167,3 +169,32 @@ test.each([
   },
   30_000,
 );
+
+test('a disk that refuses is told of once, and looked after until it has room for as much', async () => {
+  const dir = temporaryFolder();
+  const process = await startProcess(dir);
+  await process.tell({ do: 'put', from: 0, count: 10, length: 100 });
+  expect(await process.tell({ do: 'state' })).toEqual({ writable: true, told: [] });
+  const { size } = statSync(path.join(dir, ID, 'data.mdb'));
+  process.limitFiles(size);
+  const refused = Array(40).fill('STORAGE_FAILED');
+  expect(await process.tell({ do: 'put', from: 100, count: 40, length: 50_000 })).toMatchObject({ puts: refused });
+  expect(await process.tell({ do: 'put', from: 200, count: 40, length: 50_000 })).toMatchObject({ puts: refused });
+  // There is room for little, which says nothing of much.
+  expect(await process.tell({ do: 'put', from: 300, count: 1, length: 10 })).toMatchObject({ puts: [true] });
+  await delay(6000);
+  expect(await process.tell({ do: 'state' })).toEqual({ writable: false, told: ['STORAGE_FAILED'] });
+  process.limitFiles('unlimited');
+  await eventually(async () => (await process.tell({ do: 'state' })).writable === true);
+  expect((await process.tell({ do: 'state' })).told).toEqual(['STORAGE_FAILED', 'room']);
+  await process.tell({ do: 'close' });
+}, 30_000);
+
+test('a store is closed though its disk refuses', async () => {
+  const process = await startProcess(temporaryFolder());
+  process.limitFiles(0);
+  await process.tell({ do: 'put', from: 0, count: 1, length: 100 });
+  await process.tell({ do: 'close' });
+  await delay(6000);
+  expect(await process.tell({ do: 'state' })).toEqual({ writable: false, told: ['STORAGE_FAILED'] });
+}, 30_000);

@@ -73,6 +73,7 @@ dmr_http_request_duration_seconds Histogram method,route,status
 dmr_agent_socket_connection_active Gauge
 dmr_socket_connection_active Gauge
 dmr_agent_key_listed Gauge key
+dmr_agent_disk_writable Gauge
 dmr_messages_sent_total Counter
 dmr_outbox_messages Gauge
 dmr_outbox_oldest_seconds Gauge
