@@ -5,14 +5,15 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
 import { importDefinitions, removeUsers, type DeployedUsers } from '../helpers/broker-definitions';
-import { readCompose, type ComposeService } from '../helpers/compose';
+import { readCompose, targetOf, type ComposeService } from '../helpers/compose';
 import { imagesOf } from '../helpers/dockerfile';
 import { eventually } from '../helpers/eventually';
 import { useVhost } from '../helpers/rabbitmq';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const ROOT = path.join(__dirname, '../..');
-const { services } = readCompose();
+const compose = readCompose();
+const { services } = compose;
 const images = imagesOf();
 const NODES = ['centops', 'chatbot-a', 'chatbot-b', 'server', 'agent-a', 'agent-b'] as const;
 const PORTS = { server: 8075, centops: 8076, 'agent-a': 8077, 'agent-b': 8077, 'chatbot-a': 8090, 'chatbot-b': 8090 };
@@ -26,7 +27,7 @@ describe('the services of docker compose', () => {
   const ports = new Map<string, number>();
   let users: DeployedUsers;
 
-  const imageOf = ({ build }: ComposeService) => images[build?.target ?? ''] ?? { env: {}, cmd: [] };
+  const imageOf = (service: ComposeService) => images[targetOf(service, compose) ?? ''] ?? { env: {}, cmd: [] };
 
   function run(name: string, more: Record<string, string> = {}): ChildProcess {
     const service = services[name] as ComposeService;

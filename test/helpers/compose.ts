@@ -47,6 +47,25 @@ export function envFileOf(name: string): Record<string, string> {
   );
 }
 
+/** The target of the Dockerfile that a service's image is made from, by whichever service; undefined for a foreign image. */
+export function targetOf({ image }: ComposeService, { services }: Compose): string | undefined {
+  return Object.values(services).find((service) => service.build && service.image === image)?.build?.target;
+}
+
+/** Every service that is started when this one is: what it needs, and what that needs. */
+export function neededBy(name: string, { services }: Compose): Set<string> {
+  const found = new Set<string>();
+  const follow = (one: string) => {
+    for (const [other, { required = true }] of Object.entries(services[one]?.depends_on ?? {})) {
+      if (!required || found.has(other)) continue;
+      found.add(other);
+      follow(other);
+    }
+  };
+  follow(name);
+  return found;
+}
+
 /** The files and folders of the project that services are given. */
 export function mountedFiles({ services }: Compose): string[] {
   const all = Object.values(services).flatMap(({ volumes = [] }) =>

@@ -11,7 +11,15 @@ import { fileVariable } from '../../../lib/config/from-file';
 import type { Variable } from '../../../lib/config/variable';
 import { VARIABLES } from '../../../lib/config/variables';
 import { makeSecrets } from '../../../services/dev/make-secrets';
-import { envFileOf, isInProject, mountedFiles, readCompose, type ComposeService } from '../../helpers/compose';
+import {
+  envFileOf,
+  isInProject,
+  mountedFiles,
+  neededBy,
+  readCompose,
+  targetOf,
+  type ComposeService,
+} from '../../helpers/compose';
 import { stagesOf } from '../../helpers/dockerfile';
 import { temporaryFolder } from '../../helpers/temporary-folder';
 
@@ -21,16 +29,16 @@ const compose = readCompose();
 const { services } = compose;
 const everything = readCompose({ ...envFileOf('cluster.env'), ...envFileOf('observability.env') });
 const each = Object.entries(services);
-const ours = each.filter(([, { build }]) => build);
+const ours = each.filter(([, service]) => targetOf(service, compose));
 
 /** What Compose knows (Compose Specification, "Services") and we use: a misspelt key would be refused or do nothing. */
 const KEYS = `build cap_drop command depends_on environment group_add healthcheck hostname image init logging mem_limit
-  network_mode networks ports profiles read_only restart security_opt stop_grace_period tmpfs user volumes`.split(
+  network_mode networks ports profiles pull_policy read_only restart security_opt stop_grace_period tmpfs user volumes`.split(
   /\s+/,
 );
 
-const roleOf = ({ build, environment }: ComposeService) =>
-  (environment?.['DMR_ROLE'] ?? build?.target) as 'server' | 'agent' | 'centops' | 'chatbot';
+const roleOf = (service: ComposeService) =>
+  (service.environment?.['DMR_ROLE'] ?? targetOf(service, compose)) as 'server' | 'agent' | 'centops' | 'chatbot';
 
 describe('docker compose', () => {
   it.each(each)('%s has only keys that Compose knows', (_, service) => {
@@ -49,18 +57,35 @@ describe('docker compose', () => {
     expect(service).not.toHaveProperty('cap_add');
   });
 
-  it.each(each.filter(([, { build }]) => !build))('%s is an image with the whole of its version', (_, { image }) => {
-    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-\w+)?$/);
+  it.each(each.filter(([, service]) => !targetOf(service, compose)))(
+    '%s is an image with the whole of its version',
+    (_, { image }) => {
+      expect(image).toMatch(/:v?\d+\.\d+\.\d+(-\w+)?$/);
+    },
+  );
+
+  it.each(ours)('%s is a target of the Dockerfile', (_, service) => {
+    expect(stagesOf(read('Dockerfile')).map(({ name }) => name)).toContain(targetOf(service, compose));
   });
 
-  it.each(ours)('%s is a target of the Dockerfile', (_, { build }) => {
-    expect(stagesOf(read('Dockerfile')).map(({ name }) => name)).toContain(build?.target);
+  it('has each image built once: two builds of one name at a time may fail', () => {
+    const built = ours.filter(([, { build }]) => build).map(([, { image }]) => image);
+    expect(built.sort()).toEqual(['dmr-agent', 'dmr-demo', 'dmr-server']);
   });
 
-  it.each(each)('%s waits only for what can say that it is ready', (_, { depends_on = {}, profiles = [] }) => {
+  it.each(ours)('%s has its image, also when it is started alone', (name, { image, build, pull_policy: pull }) => {
+    if (build) return;
+    expect(pull).toBe('never'); // nobody else's image of that name
+    const builders = [...neededBy(name, compose)].filter((other) => services[other]?.build);
+    expect(builders.map((other) => services[other]?.image)).toContain(image);
+  });
+
+  it.each(each)('%s waits only for what can say that it is ready', (_, { depends_on = {}, profiles = [], image }) => {
     for (const [name, { condition, required = true }] of Object.entries(depends_on)) {
       const other = services[name];
-      if (condition === 'service_healthy') expect(other?.healthcheck?.test?.[0]).toBe('CMD');
+      // A service that builds the image is waited for only until it has.
+      if (condition === 'service_started') expect([other?.image, !!other?.build]).toEqual([image, true]);
+      else if (condition === 'service_healthy') expect(other?.healthcheck?.test?.[0]).toBe('CMD');
       else expect([condition, other?.restart]).toEqual(['service_completed_successfully', 'no']);
       // Of what is not always there nobody may need it who is.
       if (other?.profiles) expect(required && !profiles.includes(other.profiles[0] ?? '')).toBe(false);
@@ -124,7 +149,8 @@ describe('the variables of a service', () => {
     await makeSecrets(root, path.join(ROOT, 'rabbitmq/definitions.json'));
   });
 
-  const nodes = Object.entries(everything.services).filter(([name, { build }]) => build && name !== 'setup');
+  const isNode = ([name, service]: [string, ComposeService]) => targetOf(service, compose) && name !== 'setup';
+  const nodes = Object.entries(everything.services).filter(isNode);
 
   it.each(nodes)('%s: are all known', (_, service) => {
     const variables: Record<string, Variable> = { ...VARIABLES.process, ...VARIABLES[roleOf(service)] };
@@ -138,7 +164,7 @@ describe('the variables of a service', () => {
     centops: loadCentOpsStandInConfig,
     chatbot: loadChatbotStandInConfig,
   };
-  const forms = [...nodes, ...Object.entries(services).filter(([name, { build }]) => build && name !== 'setup')];
+  const forms = [...nodes, ...each.filter(isNode)];
 
   it.each(forms)('%s: make a configuration, with the secrets that setup makes', (_, service) => {
     const secrets = path.join(
@@ -147,7 +173,7 @@ describe('the variables of a service', () => {
     );
     const at = (value: string) => value.replace('/run/dmr', secrets);
     const given = Object.entries(service.environment ?? {}).map(([name, value]) => [name, at(value)]);
-    const isStandIn = service.build?.target === 'demo';
+    const isStandIn = targetOf(service, compose) === 'demo';
     const env = {
       ENVIRONMENT: isStandIn ? 'development' : 'production',
       ...Object.fromEntries(given),
