@@ -1,7 +1,7 @@
 # docker build --target server -t dmr-server .
 # docker build --target agent -t dmr-agent .
 # The target demo holds what stands in for CentOps and chatbots, and makes the secrets of docker-compose.yml.
-# The command of the keys and of the broker is in each of them: docker run --rm dmr-agent dmr help
+# The command dmr (keys, RabbitMQ's definitions, the REPL) is in each of them: docker run --rm dmr-agent dmr help
 # Made for a read-only root: only AGENT_DATA_DIR is written to. Pin the digest of the base where it matters:
 # --build-arg NODE_IMAGE=node:24-slim@sha256:…
 ARG NODE_IMAGE=node:24-slim

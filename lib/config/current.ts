@@ -26,6 +26,14 @@ export function nodeRole(env: NodeJS.ProcessEnv = process.env): NodeRole {
   return read('process', env).DMR_ROLE;
 }
 
+/** Makes this process a REPL, whatever its environment is for: a container hands on the role and services of its node. */
+export function runAsRepl(): void {
+  process.env['DMR_ROLE'] = 'repl';
+  // Moleculer's runner would start what these name, and open its ports.
+  delete process.env['SERVICES'];
+  delete process.env['SERVICEDIR'];
+}
+
 function once<T extends object>(load: () => T): () => T {
   let loaded: T | undefined;
   return () => (loaded ??= load());

@@ -5,6 +5,7 @@ export {
   chatbotStandInConfig,
   meshConfig,
   nodeRole,
+  runAsRepl,
   serverConfig,
   type NodeRole,
 } from './current';

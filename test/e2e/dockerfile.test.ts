@@ -5,10 +5,12 @@ import path from 'node:path';
 import { freePorts } from '../../scripts/lib/broker/free-ports';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { Builder, isInContext, stagesOf, type Image } from '../helpers/dockerfile';
+import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
 import { untilHealthy } from '../helpers/mesh';
 import { serverEnv } from '../helpers/processes';
 import { useVhost } from '../helpers/rabbitmq';
+import { Repl } from '../helpers/repl';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const ROOT = path.join(__dirname, '../..');
@@ -89,6 +91,32 @@ describe('the images', () => {
 
   it('server answers, says so to its health check, and ends when it is told to', async () => {
     await livesAndEnds(images.server, { ...(await ports()), ...serverEnv(amqp, centOps.url) });
+  }, 60_000);
+
+  it('server has a REPL, started in its container with all that it inherits there', async () => {
+    const own = await ports();
+    const env = envOf(images.server, { ...own, ...serverEnv(amqp, centOps.url) });
+    const url = `http://127.0.0.1:${own.PORT}`;
+    const before = filesIn(images.server.root);
+    const server = start(images.server, env);
+    await untilHealthy(url, 30_000);
+    const services = { SERVICES: 'metrics', SERVICEDIR: `${images.server.root}/app/dist/services/server` };
+    const program = { file: `${images.server.root}/usr/local/bin/dmr`, args: ['repl'], cwd: images.server.root };
+    const repl = await Repl.start({ ...env, ...services }, program);
+    try {
+      const seen = async () => (await repl.type('drain nobody')).includes(`-${server.pid}-`);
+      await eventually(seen, { timeoutMs: 20_000 });
+      expect(await repl.type('nodes')).toMatch(/\brepl-/); // and no second server
+      expect(await repl.type('services --local')).not.toContain('metrics');
+      expect(await repl.json('routes')).toMatchObject({ routes: [{ agentId: tax.id }] });
+    } finally {
+      expect(await repl.quit()).toBe(0);
+    }
+    expect(filesIn(images.server.root)).toEqual(before); // the root may be read-only
+    // Its ports are the server's own as before.
+    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+    server.kill('SIGTERM');
+    expect(await once(server, 'exit')).toEqual([0, null]);
   }, 60_000);
 
   it('agent does the same, with its key in a file', async () => {

@@ -6,15 +6,26 @@ import { eventually } from './eventually';
 const ROOT = path.join(__dirname, '../..');
 const PROMPT = 'dmr $ ';
 
+const RUNNER = ['node_modules/moleculer/bin/moleculer-runner.js', '--config', 'dist/moleculer.config.js', '--repl'];
+
+/** What to start as a REPL, and where. */
+export interface ReplProgram {
+  file: string;
+  args: string[];
+  cwd: string;
+}
+
+/** That of `npm run repl`. */
+const OWN: ReplProgram = { file: process.execPath, args: RUNNER, cwd: ROOT };
+
 /** A REPL node as an operator starts it: a process that joins the mesh and gets its commands piped in. */
 export class Repl {
   private output = '';
   private readonly child: ChildProcess;
 
-  private constructor(env: NodeJS.ProcessEnv) {
-    const args = ['node_modules/moleculer/bin/moleculer-runner.js', '--config', 'dist/moleculer.config.js', '--repl'];
-    this.child = spawn(process.execPath, args, {
-      cwd: ROOT,
+  private constructor(env: NodeJS.ProcessEnv, { file, args, cwd }: ReplProgram) {
+    this.child = spawn(file, args, {
+      cwd,
       env: { PATH: process.env['PATH'], DMR_ROLE: 'repl', LOGGER_COLORS: 'false', LOGGER_LOG_LEVELS: 'error', ...env },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
@@ -22,8 +33,8 @@ export class Repl {
   }
 
   /** Starts it and waits for the prompt; the other nodes introduce themselves a moment later. */
-  static async start(env: NodeJS.ProcessEnv): Promise<Repl> {
-    const repl = new Repl(env);
+  static async start(env: NodeJS.ProcessEnv, program = OWN): Promise<Repl> {
+    const repl = new Repl(env, program);
     await eventually(() => repl.output.includes(PROMPT), { timeoutMs: 20_000 });
     return repl;
   }
