@@ -165,8 +165,18 @@ describe('a release', () => {
     expect(called?.needs).toBe('version');
     expect(version?.needs).toBeUndefined();
     const { release: last, ...others } = publishing;
-    for (const { needs } of Object.values(others)) expect(needs).toEqual(['version', 'ci']);
+    for (const { needs } of Object.values(others)) expect(needs).toEqual(expect.arrayContaining(['version', 'ci']));
     expect(last?.needs).toEqual(['version', ...Object.keys(others)]);
+  });
+
+  it('makes no image when npm did not take the package', () => {
+    expect(release.workflow.jobs['images']?.needs).toContain('npm');
+  });
+
+  it('says what npm has to be told once, by the names of the workflow', () => {
+    const { environment } = release.workflow.jobs['npm'] as { environment?: string };
+    const text = read('CONTRIBUTING.md').replaceAll(/\s+/g, ' ');
+    expect(text).toContain(`\`${path.basename(release.file)}\` with the environment \`${environment}\``);
   });
 
   it('has the section of the changelog about this version for its text', () => {
