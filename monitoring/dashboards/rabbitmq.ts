@@ -12,7 +12,7 @@ const COMMIT_LATENCY = {
 const now: Row = {
   title: 'Now',
   panels: [
-    number('Nodes', 'none', 'count(rabbitmq_build_info)', { redBelow: 1 }),
+    number('Nodes', 'none', 'count(count by (instance) (rabbitmq_build_info))', { redBelow: 1 }),
     number('Ready', 'none', 'sum(rabbitmq_queue_messages_ready)'),
     number('Unacknowledged', 'none', 'sum(rabbitmq_queue_messages_unacked)'),
     number('Queues', 'none', 'sum(rabbitmq_queues)'),
