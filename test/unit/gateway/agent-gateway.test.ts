@@ -8,9 +8,9 @@ import { countingMetrics, RecordingLog } from '../fakes';
 
 const AGENT = 'a';
 const config = {
-  socket: { listGraceMs: 0, namespace: '/agents', drainTimeoutMs: 1000 },
-  delivery: { maxTries: 1, ackTimeoutMs: 1, retryDelayMaxMs: 1 },
-  limits: { perSecond: 0, inFlight: 10 },
+  socket: { listGraceMs: 0, namespace: '/agents', drainTimeoutMs: 1000, pingIntervalMs: 10_000, pingTimeoutMs: 8000 },
+  delivery: { prefetch: 50, maxTries: 1, ackTimeoutMs: 1, retryDelayMaxMs: 1 },
+  limits: { perSecond: 0, inFlight: 10, messageBytes: 1000 },
 } as unknown as ServerConfig;
 
 /** A socket that the door has let in, with the key that was listed then. */
