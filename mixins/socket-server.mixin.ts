@@ -5,6 +5,7 @@ import type { Service, ServiceSchema } from 'moleculer';
 import type { Server, ServerOptions, Socket } from 'socket.io';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { StuckConnections } from '../lib/gateway/stuck-connections';
 import { gatherWrites } from '../lib/gather-writes';
 
 export interface SocketServerService extends Service {
@@ -12,6 +13,7 @@ export interface SocketServerService extends Service {
   server: HttpServer;
   /** Open TCP connections, those of WebSockets among them. */
   connections: Set<TcpSocket>;
+  stuck: NodeJS.Timeout;
   cutOffSoon(): void;
 }
 
@@ -60,6 +62,10 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
         gatherWrites(connection);
         connection.once('close', () => this.connections.delete(connection));
       });
+      this.stuck = watchStuck(this, config);
+    },
+    stopped(this: SocketServerService) {
+      clearInterval(this.stuck);
     },
     methods: {
       /** To be called before the HTTP server is closed: that waits half a minute for a peer that does not answer. */
@@ -69,6 +75,16 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
       },
     },
   });
+}
+
+/** Who takes nothing for as long as a heartbeat may take has gone, whatever it still sends. */
+function watchStuck({ connections, logger }: SocketServerService, { socket }: ServerConfig): NodeJS.Timeout {
+  const stuck = new StuckConnections(socket.pingIntervalMs + socket.pingTimeoutMs);
+  const cut = () => {
+    const count = stuck.cut(connections);
+    if (count > 0) logger.warn('connections cut off whose peers read nothing', { event: 'stuck', count });
+  };
+  return setInterval(cut, socket.pingIntervalMs).unref();
 }
 
 /** Refuses new connections while too many are open that did not log in; each of them ends by itself. */

@@ -40,6 +40,13 @@ const MAX_HELD_BYTES = 64 * 2 ** 20;
 /** What one message that waits takes beside its body, about. */
 const ENTRY_BYTES = 1024;
 
+/** The broker has answered that it does not take the message. */
+class NackedError extends RetryableError {
+  constructor(queue: string, cause: unknown) {
+    super('NACKED', `RabbitMQ takes nothing into ${queue}: it is full or has lost its majority`, { cause });
+  }
+}
+
 function unavailable(why: string, cause?: unknown): RetryableError {
   return new RetryableError('BROKER_UNAVAILABLE', `${why}; send it again with the same id`, { cause });
 }
@@ -98,11 +105,8 @@ export class Publisher {
           return await this.confirmed(this.free ?? (await this.writable(deadline)), publication, deadline);
         } catch (error) {
           if (error instanceof UnroutableError) throw error;
-          if (this.refusals.has(publication.queue))
-            throw unavailable(
-              `RabbitMQ takes nothing into ${publication.queue}, which is full or without a majority`,
-              error,
-            );
+          if (error instanceof NackedError && this.refusals.has(publication.queue))
+            throw unavailable(error.message, error);
           last = error;
           await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
         }
@@ -258,12 +262,13 @@ export class Publisher {
 
   private refused(channel: ConfirmChannel, queue: string, cause: unknown): RetryableError {
     const why = messageOf(cause);
-    if (why === NACKED && this.channel === channel && !this.replacing) {
-      if (this.refusals.nacked(queue, performance.now() - this.openedAt)) this.replaceLater(channel, queue);
-    } else if (why !== NACKED) {
+    if (why !== NACKED) {
       this.drop(channel, why);
+      return new RetryableError('NOT_CONFIRMED', `RabbitMQ did not take the message: ${why}`, { cause });
     }
-    return new RetryableError('NOT_CONFIRMED', `RabbitMQ did not take the message: ${why}`, { cause });
+    const inUse = this.channel === channel && !this.replacing;
+    if (this.refusals.nacked(queue, inUse ? performance.now() - this.openedAt : 0)) this.replaceLater(channel, queue);
+    return new NackedError(queue, cause);
   }
 
   /** All other queues go on meanwhile: on the old channel until there is a new one, and what waits on it is confirmed there. */

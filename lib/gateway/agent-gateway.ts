@@ -56,7 +56,6 @@ export class AgentGateway {
   /** Labels of each event that goes down. */
   private readonly sent = new Map<string, Labels>();
   private stopping = false;
-  private readonly stuck: NodeJS.Timeout;
 
   constructor(
     private readonly config: ServerConfig,
@@ -79,7 +78,6 @@ export class AgentGateway {
     this.received = { event: MESSAGE_UP, namespace: config.socket.namespace };
     const state = () => ({ accepting: this.intake.inFlight, isLeaving: this.isLeaving });
     this.unwatch = watchGateway(this.sessions, router.consumers, state, metrics);
-    this.stuck = setInterval(() => this.cutStuck(), config.socket.pingIntervalMs).unref();
   }
 
   get size(): number {
@@ -211,7 +209,6 @@ export class AgentGateway {
   async close(namespace: Namespace): Promise<void> {
     namespace.disconnectSockets(true);
     await this.sessions.settled();
-    clearInterval(this.stuck);
     this.unwatch();
   }
 
@@ -236,18 +233,8 @@ export class AgentGateway {
     return { status: 'error', error: text, retryable: true };
   }
 
-  /** Who takes nothing of what is written to it for as long as a heartbeat may take has gone, whatever it still sends. */
-  private cutStuck(): void {
-    const { pingIntervalMs, pingTimeoutMs } = this.config.socket;
-    for (const { agentId, outflow } of this.sessions.all()) {
-      if (!outflow.isStuckFor(pingIntervalMs + pingTimeoutMs)) continue;
-      this.log.warn('agent cut off: it reads nothing', { event: 'stuck', agentId });
-      outflow.cut();
-    }
-  }
-
   private disconnected(session: AgentSession): void {
-    session.outflow.cutSoon();
+    session.outflow.end();
     this.log.info('agent disconnected', { event: 'logout', agentId: session.agentId });
     void this.sessions.logout(session);
     this.metrics.inc('dmr_socket_disconnections_total');

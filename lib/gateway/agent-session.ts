@@ -56,12 +56,9 @@ export class AgentSession {
     if (this.isOpen) await delay(graceMs);
   }
 
-  /**
-   * Sends a message down; `answer` gets the agent's ack, if it ever comes. Where too much waits for the agent to read it
-   * nothing is sent, and the message is tried again as without an answer.
-   */
-  readonly send: SendDown = (body: Buffer, answer: (ack: unknown) => void): void => {
-    if (!this.outflow.takes(body.length)) return;
+  /** Sends a message down; `answer` gets the agent's ack, if it ever comes. */
+  readonly send: SendDown = (body: Buffer, answer: (ack: unknown) => void): boolean => {
+    if (!this.outflow.takes(body.length)) return false;
     this.onSend(MESSAGE_DOWN);
     const id = emitEncoded(this.socket, MESSAGE_DOWN, body, (ack) => {
       clearTimeout(timer);
@@ -69,6 +66,7 @@ export class AgentSession {
     });
     // Not `socket.timeout()`: its timer outlives the socket and keeps a process that was stopped alive.
     const timer = setTimeout(() => forgetAck(this.socket, id), this.listenMs).unref();
+    return true;
   };
 
   /** Asks the agent to end what is under way, to disconnect and to connect again after a wait. */

@@ -2,36 +2,29 @@ import type { Socket } from 'socket.io';
 
 /** What lies below a socket (engine.io, socket.js and transports/websocket.js). */
 interface Connection {
-  readyState: string;
-  writeBuffer: unknown[];
   transport: { writable: boolean; socket?: { terminate?(): void } };
   close(discard?: boolean): void;
 }
 
 /** For what was written before a socket was closed, ms. */
-const LINGER_MS = 5000;
+const LINGER_MS = 1000;
 
-/**
- * What goes down to one agent: bounded in what its connection has not taken yet. Engine.IO keeps all of it, and its
- * heartbeat does not find out who reads nothing and sends pongs unasked: each puts the next ping off.
- */
+/** What goes down to one agent: bounded in what its connection has not taken yet, which Engine.IO keeps all of. */
 export class Outflow {
   /** In Engine.IO's buffer, bytes. */
   private waiting = 0;
   /** Of the buffer that the transport was handed last, bytes. */
   private leaving = 0;
-  private movedAt = performance.now();
   private readonly connection: Connection;
 
   constructor(
     { conn }: Pick<Socket, 'conn'>,
     private readonly maxBytes: number,
   ) {
-    this.connection = conn as unknown as Connection;
+    this.connection = conn;
     conn.on('drain', () => {
       this.leaving = this.waiting;
       this.waiting = 0;
-      this.movedAt = performance.now();
     });
   }
 
@@ -43,23 +36,16 @@ export class Outflow {
     return true;
   }
 
-  /** Whether something waits and nothing has been taken for longer than this, ms. Asked now and then, as it looks only then. */
-  isStuckFor(ms: number): boolean {
-    if (this.connection.writeBuffer.length === 0) this.movedAt = performance.now();
-    return performance.now() - this.movedAt > ms;
-  }
-
-  /** Ends the connection, and frees what it has not taken: closing it alone waits for the peer to take it. */
-  cut(): void {
-    this.connection.close(true);
-    this.connection.transport.socket?.terminate?.();
-  }
-
-  /** The same, a while after the socket was closed; a connection that its agent goes on using stays. */
-  cutSoon(): void {
-    const end = () => {
-      if (this.connection.readyState !== 'open') this.cut();
+  /**
+   * Ends the connection of a socket that was closed: what was written has a second, then it is freed. Engine.IO by itself
+   * would wait until the peer takes it, and a peer that left the namespace alone could come in again, to another bound.
+   */
+  end(): void {
+    this.connection.close();
+    const cut = () => {
+      this.connection.close(true);
+      this.connection.transport.socket?.terminate?.();
     };
-    setTimeout(end, LINGER_MS).unref();
+    setTimeout(cut, LINGER_MS).unref();
   }
 }

@@ -19,8 +19,11 @@ import { recordFailure } from './validation-failures';
 import type { Suspects } from './suspects';
 import { verdictOf, type Verdict } from './verdict';
 
-/** Sends an envelope, as JSON in UTF-8, to the agent's socket; `answer` is called with its ack, late or never. */
-export type SendDown = (body: Buffer, answer: (ack: unknown) => void) => void;
+/**
+ * Sends an envelope, as JSON in UTF-8, to the agent's socket; `answer` is called with its ack, late or never. False when
+ * nothing was sent, as too much waits for the agent to read it.
+ */
+export type SendDown = (body: Buffer, answer: (ack: unknown) => void) => boolean;
 
 export interface DeliverContext {
   agentId: string;
@@ -125,9 +128,10 @@ async function handOver(
   const end = Date.now() + longestDeliveryMs(context.delivery);
   for (let attempt = 1; attempt <= maxTries; attempt++) {
     if (lifetime.ended) return { kind: 'released' };
-    context.events.sent(envelope, attempt, reason);
-    span.event('sent', { try: attempt });
-    context.send(body, (ack) => answers.push(ack));
+    if (context.send(body, (ack) => answers.push(ack))) {
+      context.events.sent(envelope, attempt, reason);
+      span.event('sent', { try: attempt });
+    }
     const isLast = attempt === maxTries;
     const wait = isLast ? Math.max(ackTimeoutMs, end - Date.now()) : ackTimeoutMs;
     const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);

@@ -12,8 +12,8 @@ export interface Aged {
 }
 
 /**
- * Forgets the oldest of what is from before `end`, a few at a time; an entry that has a later time by now stays. True
- * when there may be more. Throws RetryableError STORAGE_FAILED.
+ * Forgets the oldest of what is from before `end`, a few at a time; an entry that has a later time by now stays, unless that
+ * is being written at this very moment. True when there may be more. Throws RetryableError STORAGE_FAILED.
  */
 export async function forgetStep(store: AgentStore, { entries, times, timeOf }: Aged, end: number): Promise<boolean> {
   const old = store.database<1>(times).range({ end: [end], limit: STEP });

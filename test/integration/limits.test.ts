@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
 import WebSocket from 'ws';
+import type { SocketServerService } from '../../mixins/socket-server.mixin';
 import { startCentOps, type CentOps } from '../helpers/centops';
 import { EVENTS, makeDeployedToken, NAMESPACE } from '../helpers/deployed-agent';
 import { eventually } from '../helpers/eventually';
@@ -31,8 +32,9 @@ const envelope = (from: AgentIdentity, changes: object = {}) => ({
   ...changes,
 });
 
-/** Type `pong` of Engine.IO's protocol. */
-const PONG = '3';
+const ENGINE = '/socket.io/?EIO=4';
+/** Types of Engine.IO's protocol. */
+const [PING, PONG] = ['2', '3'];
 const RATE = 50;
 const MAX_BYTES = 10_000;
 
@@ -197,24 +199,66 @@ describe('what a server does about peers that say nothing', () => {
     (await login(tax)).disconnect();
   });
 
-  it('cuts an agent off that reads nothing, and sends the answer to no heartbeat that is due', async () => {
-    // Without the client, which would miss the server's pings.
-    const ws = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  /** More than the buffers of the system take. */
+  const putMuch = async () => {
+    for (let n = 0; n < 30; n++) await queues.put(police.id, { ...envelope(tax), payload: 'x'.repeat(900_000) });
+  };
+  const consumersOf = async ({ id }: AgentIdentity) => (await queues.look(id))?.consumers;
+  /** A login without the client, which would miss the server's pings. */
+  const loginRaw = async (identity: AgentIdentity) => {
+    const ws = new WebSocket(`${server.url.replace('http', 'ws')}${ENGINE}&transport=websocket`);
     await once(ws, 'open');
-    ws.send(`40${NAMESPACE},${JSON.stringify({ token: await makeDeployedToken(police) })}`);
-    await eventually(async () => (await queues.look(police.id))?.consumers === 1);
+    ws.send(await packetToLogIn(identity));
+    await eventually(async () => (await consumersOf(identity)) === 1);
+    return ws;
+  };
+  const packetToLogIn = async (identity: AgentIdentity) =>
+    `40${NAMESPACE},${JSON.stringify({ token: await makeDeployedToken(identity) })}`;
+
+  it('cuts an agent off that reads nothing, and sends the answer to no heartbeat that is due', async () => {
+    const ws = await loginRaw(police);
     ws.pause();
     // A pong that nobody asked for puts the next ping off, so no heartbeat is ever missed.
     const pongs = setInterval(() => ws.send(PONG), 50);
     try {
-      // More than the buffers of the system take.
-      for (let n = 0; n < 30; n++) await queues.put(police.id, { ...envelope(tax), payload: 'x'.repeat(900_000) });
-      await eventually(async () => (await queues.look(police.id))?.consumers === 0, { timeoutMs: 15_000 });
+      await putMuch();
+      await eventually(async () => (await consumersOf(police)) === 0, { timeoutMs: 15_000 });
     } finally {
       clearInterval(pongs);
       ws.terminate();
     }
     await queues.drain(police.id);
+  });
+
+  it('cuts off who asks for messages by long polling and does not read the answer', async () => {
+    const { connections } = server.broker.getLocalService('gateway.io') as unknown as SocketServerService;
+    const opened = await (await fetch(`${server.url}${ENGINE}&transport=polling`)).text();
+    const { sid } = JSON.parse(opened.slice(1)) as { sid: string };
+    const url = `${ENGINE}&transport=polling&sid=${sid}`;
+    const say = (body: string) => fetch(`${server.url}${url}`, { method: 'POST', body });
+    await say(await packetToLogIn(police));
+    while ((await consumersOf(police)) !== 1) {
+      const heard = await (await fetch(`${server.url}${url}`)).text();
+      if (heard.split('\x1e').includes(PING)) await say(PONG);
+    }
+    await putMuch();
+    const before = new Set(connections);
+    const poll = connect(Number(new URL(server.url).port), '127.0.0.1').pause();
+    poll.on('error', () => undefined);
+    poll.write(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const unread = () =>
+      [...connections].filter((connection) => !before.has(connection) && connection.writableLength > 0);
+    await eventually(() => unread().length === 1);
+    await eventually(() => unread().length === 0, { timeoutMs: 15_000 });
+    poll.destroy();
+    await eventually(async () => (await consumersOf(police)) === 0, { timeoutMs: 15_000 });
+    await queues.drain(police.id);
+  });
+
+  it('ends a connection that an agent goes on using after it left', async () => {
+    const ws = await loginRaw(police);
+    ws.send(`41${NAMESPACE},`);
+    await once(ws, 'close', { signal: AbortSignal.timeout(10_000) });
   });
 
   it('drops an agent that answers no heartbeat', async () => {

@@ -110,6 +110,7 @@ describe('what lies in the queue of an agent', () => {
       expect(isUtf8(body)).toBe(true);
       expect(JSON.parse(body.toString())).toEqual(JSON.parse(content.toString()));
       answer(ack);
+      return true;
     };
     const settlement = await deliver({ ...context, delivery, send }, consumed(content), consumer);
     return { settlement, confirmed: publisher.confirmed, errors: log.at('error') };

@@ -6,7 +6,6 @@ const MAX = 1000;
 
 /** As much of Engine.IO as an outflow touches: a buffer goes to the transport as a whole once that has taken the last. */
 class FakeConnection extends EventEmitter {
-  readyState = 'open';
   writeBuffer: number[] = [];
   readonly close = jest.fn();
   readonly transport = { writable: true, socket: { terminate: jest.fn() } };
@@ -62,30 +61,12 @@ it('takes a message that is alone however large it is', () => {
   expect(fill(5 * MAX)).toBe(1);
 });
 
-it('is stuck once what waits has not moved for so long, and not while nothing waits', () => {
-  fill(100);
-  jest.advanceTimersByTime(900);
-  expect(outflow.isStuckFor(1000)).toBe(false);
-  conn.taken();
-  fill(100);
-  jest.advanceTimersByTime(900);
-  expect(outflow.isStuckFor(1000)).toBe(false);
-  jest.advanceTimersByTime(200);
-  expect(outflow.isStuckFor(1000)).toBe(true);
-  conn.taken(); // nothing waits, and one buffer is on its way
-  jest.advanceTimersByTime(5000);
-  expect(outflow.isStuckFor(1000)).toBe(false);
-});
-
-it('frees what a closed connection has not taken, and leaves one alone that goes on', () => {
-  outflow.cutSoon();
-  jest.advanceTimersByTime(5000);
-  expect(conn.close).not.toHaveBeenCalled();
-  outflow.cutSoon();
-  conn.readyState = 'closing';
-  jest.advanceTimersByTime(4999);
-  expect(conn.close).not.toHaveBeenCalled();
+it('ends the connection of a closed socket, and frees a second later what it has not taken', () => {
+  outflow.end();
+  expect(conn.close.mock.calls).toEqual([[]]);
+  jest.advanceTimersByTime(999);
+  expect(conn.transport.socket.terminate).not.toHaveBeenCalled();
   jest.advanceTimersByTime(1);
-  expect(conn.close).toHaveBeenCalledWith(true);
+  expect(conn.close).toHaveBeenLastCalledWith(true);
   expect(conn.transport.socket.terminate).toHaveBeenCalledTimes(1);
 });

@@ -121,6 +121,7 @@ describe('putting a message away', () => {
     context.send = (sent, answer) => {
       sendings.push({ envelope: sent, answer, at: 0 });
       answer(failed('DELIVERY_FAILED'));
+      return true;
     };
   });
 
@@ -144,7 +145,10 @@ describe('putting a message away', () => {
   });
 
   it('declares validation-failures when that is missing, and survives that it cannot', async () => {
-    context.send = (_sent, answer) => answer(failed('DECRYPTION_FAILED'));
+    context.send = (_sent, answer) => {
+      answer(failed('DECRYPTION_FAILED'));
+      return true;
+    };
     context.declare = jest.fn(() => Promise.reject(BROKER_GONE));
     publisher.failNext(new UnroutableError('validation-failures'));
     await start();

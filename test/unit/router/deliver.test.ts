@@ -1,3 +1,4 @@
+import type { SendDown } from '../../../lib/router/deliver';
 import { AGENT, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
 
 type Fixture = ReturnType<typeof setUp>;
@@ -24,6 +25,11 @@ afterEach(() => {
 /** Lets time pass, and everything happen that is due. */
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
+const answering: SendDown = (_body, answer) => {
+  answer(OK);
+  return true;
+};
+
 describe('an agent that takes the message', () => {
   it('is sent the message as it lay in the queue, and it is acked', async () => {
     const delivered = start();
@@ -39,15 +45,29 @@ describe('an agent that takes the message', () => {
   });
 
   it('has its latency counted, unless the message was replayed', async () => {
-    context.send = (_envelope, answer) => answer(OK);
+    context.send = answering;
     await start(consumed(undefined, { 'x-dmr-replayed': 1 }));
     expect(observed.dmr_message_latency_seconds).toBeUndefined();
     await start();
     expect(observed.dmr_message_latency_seconds).toHaveLength(1);
   });
 
+  it('is tried again where nothing could be sent, and that is not counted as sent', async () => {
+    const { send } = context;
+    let tries = 0;
+    context.send = (body, answer) => (tries++ === 0 ? false : send(body, answer));
+    const sent = jest.spyOn(context.events, 'sent');
+    const delivered = start();
+    await pass(3000); // a wait of 2 s for the ack, and a pause of 1 s
+    sendings[0]!.answer(OK);
+    await delivered;
+    expect(tries).toBe(2);
+    expect(sent.mock.calls.map(([, attempt]) => attempt)).toEqual([2]);
+    expect(settled).toHaveBeenCalledWith('ack');
+  });
+
   it('may answer within the very call', async () => {
-    context.send = (_envelope, answer) => answer(OK);
+    context.send = answering;
     await start();
     expect(settled).toHaveBeenCalledWith('ack');
   });

@@ -61,7 +61,7 @@ export function setUp() {
   const context: DeliverContext = {
     agentId: AGENT,
     send: (body, answer) =>
-      void sendings.push({ envelope: JSON.parse(body.toString()) as unknown, answer, at: Date.now() - startedAt }),
+      sendings.push({ envelope: JSON.parse(body.toString()) as unknown, answer, at: Date.now() - startedAt }) > 0,
     publisher: publisher.asPublisher,
     declare: jest.fn(() => Promise.resolve()),
     delivery,
