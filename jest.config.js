@@ -7,7 +7,7 @@ module.exports = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.dmr/'],
   testTimeout: 20_000, // longer than `eventually` waits: what it waited for is then said, and a busy machine is no failure
-  maxWorkers: 3, // on two cores: most of them wait for something most of the time
+  maxWorkers: 4, // on two cores, half of which idle with three: most tests wait for something most of the time
   transform: {
     '^.+\\.[jt]s$': [
       '@swc/jest',
