@@ -220,7 +220,8 @@ export class DeployedServer {
     const key = await importSPKI(agent.authenticationCertificate, 'RS256');
     const { protectedHeader, payload } = await jwtVerify(token, key, { algorithms: ['RS256'] });
     const { recovered } = socket;
-    const transport = socket.conn.transport.name;
+    // Of its first request: the upgrade may be over before the login is.
+    const transport = String(socket.handshake.query['transport']);
     return { agentId: agent.id, header: protectedHeader, claims: payload, auth, transport, recovered };
   }
 
