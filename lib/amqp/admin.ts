@@ -3,13 +3,10 @@ import { messageOf } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
 import type { QueueDefinition } from './topology';
-import { within } from './within';
+import { ANSWER_TIMEOUT_MS, within } from './within';
 
 /** `as-is`: the queue exists with other arguments, which cannot be changed; it is used as it stands. */
 export type Declared = { state: 'declared' } | { state: 'as-is'; reason: string };
-
-/** For a single question; one about a queue whose leader is frozen may be answered after a minute, or never. */
-const ANSWER_TIMEOUT_MS = 5000;
 
 /**
  * Runs one piece of work on a channel of its own: a protocol error (404, 406) closes that channel and nothing else.

@@ -2,10 +2,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { FinalError, RetryableError } from '../errors';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
-import { within } from './within';
-
-/** A queue whose leader is frozen answers after a minute, or never. */
-const ANSWER_TIMEOUT_MS = 5000;
+import { ANSWER_TIMEOUT_MS, within } from './within';
 
 /**
  * Messages of a queue, taken by one consumer and held until this is closed, which puts those that were not taken out

@@ -3,14 +3,12 @@ import { withChannel } from '../amqp/admin';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
 import { dlqName } from '../amqp/topology';
-import { within } from '../amqp/within';
+import { ANSWER_TIMEOUT_MS, within } from '../amqp/within';
 import { deadLetterHeaders } from '../dlq/headers';
 import type { FailureReason } from '../telemetry/routing-events';
 
 const REASON: FailureReason = 'AGENT_REMOVED';
 const CONFIRM_TIMEOUT_MS = 5000;
-/** A queue whose leader is frozen answers after a minute, or never. */
-const ANSWER_TIMEOUT_MS = 5000;
 
 /**
  * Moves what still waits for an agent that left into its dead-letter queue and returns how many messages that were.
