@@ -29,6 +29,7 @@ export interface TestNode<Config> {
   url: string;
   /** Base URL of the port of METRICS_PORT; empty for a node without one. */
   metricsUrl: string;
+  /** Further calls get the same promise. */
   stop(): Promise<void>;
 }
 
@@ -61,7 +62,7 @@ export async function startServerNode(
   const url = names.includes('gateway.io') ? urlOf(broker, 'gateway.io') : '';
   const healthUrl = url || metricsUrlOf(broker);
   if (healthUrl && options.waitUntilHealthy !== false) await untilHealthy(healthUrl);
-  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: () => broker.stop() };
+  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: stopOnce(broker) };
 }
 
 function serverEnv(amqp: TestAmqp, centOpsUrl: string): NodeJS.ProcessEnv {
@@ -106,7 +107,12 @@ export async function startAgent(
   await broker.start();
   const url = urlOf(broker, 'api');
   if (options.waitUntilHealthy !== false) await untilHealthy(url);
-  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: () => broker.stop() };
+  return { broker, config, url, metricsUrl: metricsUrlOf(broker), stop: stopOnce(broker) };
+}
+
+function stopOnce(broker: ServiceBroker): () => Promise<void> {
+  let stopped: Promise<void> | undefined;
+  return () => (stopped ??= broker.stop());
 }
 
 function urlOf(broker: ServiceBroker, service: string): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
 import WebSocket from 'ws';
 import type { SocketServerService } from '../../mixins/socket-server.mixin';
@@ -36,6 +37,11 @@ const ENGINE = '/socket.io/?EIO=4';
 /** Types of Engine.IO's protocol. */
 const [PING, PONG] = ['2', '3'];
 const RATE = 50;
+const metricOf = async (url: string, series: string) => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return Number(line?.split(' ').at(-1) ?? 0);
+};
 const MAX_BYTES = 10_000;
 
 describe('what one agent may ask of a server', () => {
@@ -72,11 +78,7 @@ describe('what one agent may ask of a server', () => {
   }
 
   const emit = (socket: Socket, message: unknown) => socket.timeout(5000).emitWithAck(EVENTS.toServer, message);
-  const metric = async (name: string) => {
-    const text = await (await fetch(`${server.url}/metrics`)).text();
-    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-    return Number(line?.split(' ').at(-1) ?? 0);
-  };
+  const metric = (series: string) => metricOf(server.url, series);
 
   it('is limited in messages a second: beyond a burst it is told so, and nothing is filed', async () => {
     const filed = (await queues.look('validation-failures'))?.ready;
@@ -163,6 +165,7 @@ describe('what a server does about peers that say nothing', () => {
 
   afterAll(async () => {
     await queues.close();
+    await server?.stop();
     await centOps?.close();
   });
 
@@ -199,9 +202,14 @@ describe('what a server does about peers that say nothing', () => {
     (await login(tax)).disconnect();
   });
 
+  const MANY = 30;
   /** More than the buffers of the system take. */
   const putMuch = async () => {
-    for (let n = 0; n < 30; n++) await queues.put(police.id, { ...envelope(tax), payload: 'x'.repeat(900_000) });
+    for (let n = 0; n < MANY; n++) await queues.put(police.id, { ...envelope(tax), payload: 'x'.repeat(900_000) });
+  };
+  const sentDown = () => {
+    const labels = `event="${EVENTS.fromServer}",namespace="${NAMESPACE}"`;
+    return metricOf(server.url, `dmr_socket_events_sent_total{${labels}}`);
   };
   const consumersOf = async ({ id }: AgentIdentity) => (await queues.look(id))?.consumers;
   /** A login without the client, which would miss the server's pings. */
@@ -241,14 +249,24 @@ describe('what a server does about peers that say nothing', () => {
       const heard = await (await fetch(`${server.url}${url}`)).text();
       if (heard.split('\x1e').includes(PING)) await say(PONG);
     }
-    await putMuch();
     const before = new Set(connections);
     const poll = connect(Number(new URL(server.url).port), '127.0.0.1').pause();
     poll.on('error', () => undefined);
-    poll.write(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const unread = () =>
       [...connections].filter((connection) => !before.has(connection) && connection.writableLength > 0);
-    await eventually(() => unread().length === 1);
+    const askWhenMuchWaits = async () => {
+      const sent = await sentDown();
+      await putMuch();
+      await eventually(async () => (await sentDown()) === sent + MANY);
+      poll.write(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await eventually(() => unread().length === 1);
+    };
+    let isOver = false;
+    // Nothing is asked for meanwhile, not even the pings: a pong puts each of them off, however long all of it takes.
+    const stay = async () => {
+      while (!isOver) await Promise.all([say(PONG), wait(50)]);
+    };
+    await Promise.all([askWhenMuchWaits().finally(() => (isOver = true)), stay()]);
     await eventually(() => unread().length === 0, { timeoutMs: 15_000 });
     poll.destroy();
     await eventually(async () => (await consumersOf(police)) === 0, { timeoutMs: 15_000 });
@@ -267,7 +285,7 @@ describe('what a server does about peers that say nothing', () => {
     // It reads nothing any more, as a machine that lost its power.
     const { ws } = socket.io.engine.transport as unknown as { ws: { _socket: Pausable; terminate(): void } };
     ws._socket.pause();
-    await eventually(async () => (await queues.look(library.id))?.consumers === 0, { timeoutMs: 5000 });
+    await eventually(async () => (await queues.look(library.id))?.consumers === 0);
     // Nor does such a peer hold up a node that stops.
     const before = Date.now();
     await server.stop();
