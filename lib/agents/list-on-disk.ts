@@ -25,8 +25,9 @@ export class ListOnDisk {
     if (list) directory.restore(list, this.previous.get(PREVIOUS) ?? []);
   }
 
-  /** Resolves when committed. Throws RetryableError STORAGE_FAILED. */
+  /** Resolves when committed; a directory that knows no list yet leaves none. Throws RetryableError STORAGE_FAILED. */
   async write(directory: AgentDirectory): Promise<void> {
+    if (!directory.ready) return;
     await this.store.write([
       { database: DATABASE, key: LIST, value: directory.list() },
       { database: DATABASE, key: PREVIOUS, value: directory.previousKeys },

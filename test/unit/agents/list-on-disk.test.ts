@@ -1,5 +1,7 @@
 import { ServiceBroker } from 'moleculer';
 import type { AgentRecord } from '../../../lib/agents/agent-record';
+import { AgentDirectory } from '../../../lib/agents/directory';
+import { ListOnDisk } from '../../../lib/agents/list-on-disk';
 import { loadAgentConfig } from '../../../lib/config';
 import { importPublicKey } from '../../../lib/crypto/keys';
 import { AgentStore } from '../../../lib/store/agent-store';
@@ -74,6 +76,18 @@ describe('an agent that starts again', () => {
     await store.close();
     expect(await keysIn([])).toEqual([pem(first)]);
   });
+});
+
+it('a change that comes before any list leaves none: with an empty one everybody would be unknown', async () => {
+  const store = await AgentStore.open(dataDir, self.id);
+  const directory = new AgentDirectory();
+  const onDisk = new ListOnDisk(store);
+  directory.patch([alpha]);
+  await onDisk.write(directory);
+  const next = new AgentDirectory();
+  onDisk.read(next);
+  expect(next.ready).toBe(false);
+  await store.close();
 });
 
 it('keys whose overlap is over leave the disk with the next list', async () => {
