@@ -2,6 +2,7 @@ import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/prom
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
+import { Acks } from './acks';
 import { backoffMs } from './backoff';
 import { closing } from './closing';
 import type { AmqpConnection } from './connection';
@@ -40,6 +41,7 @@ const SETUP_TIMEOUT_MS = 5000;
 export class QueueConsumer {
   private channel: Channel | null = null;
   private lifetime = new Lifetime();
+  private acks: Acks | undefined;
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
   private closed = false;
@@ -96,6 +98,7 @@ export class QueueConsumer {
     // What is settled in this very turn is still acked: an agent that answers and leaves must not get it again.
     await endOfTurn();
     const channel = this.channel;
+    this.acks?.flush();
     this.lose(channel);
     if (channel) await closing(channel);
   }
@@ -122,7 +125,7 @@ export class QueueConsumer {
 
   private async setUp(attempt: number): Promise<void> {
     const channel = await this.connection.channel((model) => model.createChannel());
-    channel.on('error', (error: Error) => this.log.warn(`consumer of ${this.options.queue}: ${error.message}`));
+    channel.on('error', (error: Error) => this.warn(error.message));
     if (attempt !== this.attempt) return void closing(channel);
     this.adopt(channel);
     if (this.closed) return this.giveUp();
@@ -133,6 +136,7 @@ export class QueueConsumer {
 
   private adopt(channel: Channel): void {
     this.lifetime = new Lifetime();
+    this.acks = new Acks(channel, (error) => this.warn(messageOf(error)));
     this.channel = channel;
     channel.on('close', () => {
       if (this.lose(channel)) this.retry('its channel was closed');
@@ -145,6 +149,7 @@ export class QueueConsumer {
     this.channel = null;
     this.tag = undefined;
     this.inFlight = 0;
+    this.acks?.forget();
     this.lifetime.end();
     return true;
   }
@@ -171,6 +176,7 @@ export class QueueConsumer {
     }
     if (this.channel !== channel) return; // given up: it goes back when that channel is closed
     this.inFlight += 1;
+    this.acks?.delivered(message);
     void this.work(channel, message);
   }
 
@@ -181,19 +187,20 @@ export class QueueConsumer {
     } catch (error) {
       this.log.error(`consumer of ${this.options.queue}: the handler threw: ${messageOf(error)}`);
     }
-    try {
-      this.settle(channel, message, settlement);
-    } catch (error) {
-      this.log.warn(`consumer of ${this.options.queue}: ${messageOf(error)}`);
-    }
+    this.settle(channel, message, settlement);
   }
 
   /** The one place that acks. A message of a lost channel is redelivered by the broker and must not be acked here. */
   private settle(channel: Channel, message: ConsumeMessage, settlement: Settlement): void {
     if (this.channel !== channel) return;
     this.inFlight -= 1;
-    if (settlement === 'ack') channel.ack(message);
+    if (settlement === 'ack') return this.acks?.add(message);
     // Its place in the queue is kept only by a channel that closes; the consumer comes back after a pause.
-    else channel.close().catch(() => undefined);
+    this.acks?.flush();
+    channel.close().catch(() => undefined);
+  }
+
+  private warn(what: string): void {
+    this.log.warn(`consumer of ${this.options.queue}: ${what}`);
   }
 }

@@ -50,7 +50,7 @@ function setUp(channels: FakeChannel[], ready: Promise<void>[] = []) {
   return { consumer, opened, handled };
 }
 
-const message = (text: string) => ({ content: Buffer.from(text) }) as ConsumeMessage;
+const message = (text: string) => ({ content: Buffer.from(text), fields: { deliveryTag: 1 } }) as ConsumeMessage;
 
 describe('a consumer whose broker does not answer', () => {
   it('begins anew on another channel, and takes nothing from the one it gave up', async () => {
