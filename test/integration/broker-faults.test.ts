@@ -59,6 +59,7 @@ describe('under a stream of messages', () => {
     line.handle = (message) => {
       line.handle = undefined;
       channel.ack(message);
+      channel.ack(message);
       line.received.set(String(message.properties.messageId), 1);
       return Promise.resolve('ack');
     };

@@ -257,7 +257,7 @@ describe('what a server does about peers that say nothing', () => {
     const askWhenMuchWaits = async () => {
       const sent = await sentDown();
       await putMuch();
-      await eventually(async () => (await sentDown()) === sent + MANY);
+      await eventually(async () => (await sentDown()) >= sent + MANY); // more where a try was repeated meanwhile
       poll.write(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       await eventually(() => unread().length === 1);
     };
