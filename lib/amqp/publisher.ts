@@ -75,9 +75,14 @@ export class Publisher {
     private readonly onConfirm: (seconds: number) => void = () => undefined,
   ) {}
 
+  /** True while a channel is open, whether the broker takes messages or not. */
+  get isOpen(): boolean {
+    return this.channel !== null;
+  }
+
   /** True while a channel is open and the broker takes messages. */
   get ready(): boolean {
-    return this.channel !== null && !this.connection.blocked;
+    return this.isOpen && !this.connection.blocked;
   }
 
   /** Opens the channel ahead of the first message. */

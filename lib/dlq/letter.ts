@@ -2,6 +2,7 @@ import type { Message } from 'amqplib';
 import { idOf, isIsoTimestamp } from '../protocol/envelope';
 import { ERROR_TYPES } from '../protocol/events';
 import { traceIdOf } from '../telemetry/trace-context';
+import { uuidOrNone } from '../uuid';
 import { deadAtOf, reasonOf, replayedAtOf, replayedCount, triesOf } from './headers';
 
 /** What may be shown of a dead letter: never a word of its content. */
@@ -31,8 +32,6 @@ export interface FailureRecord {
   receivedAt: string | null;
   bytes: number;
 }
-
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 export function describeLetter(message: Message): DeadLetter {
   const envelope = bodyOf(message);
@@ -98,7 +97,7 @@ function bodyOf({ content }: Pick<Message, 'content'>): Body {
 }
 
 function uuid(value: unknown): string | null {
-  return typeof value === 'string' && UUID.test(value) ? value : null;
+  return uuidOrNone(value) ?? null;
 }
 
 function time(value: unknown): string | null {

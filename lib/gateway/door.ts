@@ -5,6 +5,7 @@ import type { Log } from '../log';
 import type { NodeRouter } from '../router/node-router';
 import { Seldom } from '../seldom';
 import type { Metrics } from '../telemetry/metrics';
+import { uuidOrNone } from '../uuid';
 import type { AgentSocket } from './agent-gateway';
 import { tokenOf } from './handshake';
 
@@ -25,26 +26,32 @@ export class Door {
 
   /** Notes on the socket which agent this is; what it throws is an error that may be shown to the agent. */
   async authorize(socket: AgentSocket): Promise<void> {
+    let claimed: string | undefined;
     try {
       if (this.closed) throw new RetryableError('SERVER_LEAVING', 'This server is stopping, connect to another one');
       const { directory } = this.router;
       if (!directory.ready) throw new TokenError('the agent list is not there yet, try again');
       const maxAgeMs = this.config.socket.tokenMaxAgeMs;
-      const agentId = await verifyToken(tokenOf(socket), (id) => directory.keyOf(id), maxAgeMs);
+      const keyOf = (id: string) => directory.keyOf((claimed = id));
+      const agentId = await verifyToken(tokenOf(socket), keyOf, maxAgeMs);
       socket.data = { agentId, certificate: directory.get(agentId)?.authenticationCertificate };
     } catch (error) {
       const [code, text] = error instanceof DmrError ? [error.code, error.message] : ['INTERNAL', 'Login failed'];
       this.metrics.inc('dmr_socket_errors_total');
       this.metrics.inc('dmr_logins_refused_total', { reason: code });
-      this.warn(socket.handshake.address, code, messageOf(error));
+      this.warn(socket.handshake.address, claimed, code, messageOf(error));
       throw Object.assign(new Error(text), { data: { code } });
     }
   }
 
-  /** An agent with a wrong key tries for ever: one warning a minute says how often. */
-  private warn(address: string, code: string, why: string): void {
-    const heldBack = this.warnings.mayTell(`${address} ${why}`);
+  /**
+   * An agent with a wrong key tries for ever: one warning a minute says how often. Behind a balancer all have one address;
+   * who it claims to be tells them apart.
+   */
+  private warn(address: string, claimed: string | undefined, code: string, why: string): void {
+    const agentId = uuidOrNone(claimed);
+    const heldBack = this.warnings.mayTell(`${agentId ?? address} ${why}`);
     if (heldBack === undefined) return;
-    this.log.warn('login refused', { event: 'login-refused', code, why, address, heldBack });
+    this.log.warn('login refused', { event: 'login-refused', code, why, agentId, address, heldBack });
   }
 }

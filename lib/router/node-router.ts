@@ -103,9 +103,17 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     await Promise.all([this.consuming, this.publishing, this.admin].map((connection) => connection.stop()));
   }
 
-  /** What of this node's broker connections works right now. */
+  /**
+   * What of this node's broker connections works right now. An alarm of the broker makes no node unfit: deliveries go on,
+   * and who logs in empties a queue, so a balancer must not take all nodes away.
+   */
   health() {
-    return { publishing: this.publisher.ready, consuming: this.consuming.isOpen, administration: this.admin.isOpen };
+    const works = {
+      publishing: this.publisher.isOpen,
+      consuming: this.consuming.isOpen,
+      administration: this.admin.isOpen,
+    };
+    return { ok: Object.values(works).every(Boolean), ...works, blocked: this.publishing.blocked };
   }
 
   /** Which connections are open, and whether the broker is in alarm. */

@@ -1,3 +1,4 @@
+import { uuidOrNone } from '../uuid';
 import type { Attributes } from './tracing';
 
 /**
@@ -7,8 +8,6 @@ import type { Attributes } from './tracing';
  * (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). What they have no word for begins with `dmr.`.
  */
 type Operation = 'create' | 'send' | 'process';
-
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Of a message between agents; an id that is none is left out: it may be anything. */
 export function messageAttributes(message: unknown): Attributes {
@@ -32,8 +31,4 @@ export function queueHop(operation: Operation, queue: string): Attributes {
     'messaging.operation.type': operation,
     'messaging.destination.name': queue,
   };
-}
-
-function uuidOrNone(id: unknown): string | undefined {
-  return typeof id === 'string' && UUID.test(id) ? id : undefined;
 }

@@ -64,7 +64,7 @@ const actions: ServiceActionsSchema = {
     visibility: 'public',
     handler(this: GatewayService): GatewayState {
       const { directory } = this.nodeRouter;
-      const ready = directory.ready && Object.values(this.nodeRouter.health()).every(Boolean);
+      const ready = directory.ready && this.nodeRouter.health().ok;
       return { leaving: this.gateway.isLeaving, ready, agents: this.gateway.size };
     },
   },

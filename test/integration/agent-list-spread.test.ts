@@ -232,7 +232,7 @@ describe('dead letters of an agent that left', () => {
     };
     const queues = async () => (await management.queues()).map(({ name }) => name);
     await eventually(async () => (await queues()).includes(dlqName(police.id)));
-    expect(await counts()).toMatchObject({ messages: 0 });
+    await eventually(async () => expect(await counts()).toMatchObject({ messages: 0 }));
     const body = chatMessage(police.id);
     await management.request('POST', `exchanges/${amqp.vhost}/amq.default/publish`, {
       properties: { delivery_mode: 2, message_id: body.id },
@@ -246,7 +246,7 @@ describe('dead letters of an agent that left', () => {
     const monitor = node.broker.getLocalService('dlq-monitor') as unknown as { last: Map<string, number> };
     await eventually(() => monitor.last.has(dlqName(police.id)));
     await management.request('DELETE', `queues/${amqp.vhost}/${dlqName(police.id)}`);
-    expect(await counts()).toBeUndefined();
+    await eventually(async () => expect(await counts()).toBeUndefined());
     await eventually(() => !monitor.last.has(dlqName(police.id)));
   });
 });

@@ -2,7 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../../scripts/lib/broker/cluster';
 import { startCluster } from '../../scripts/lib/broker/cluster';
 import { queueDepth } from '../../lib/amqp/admin';
+import { startCentOps } from '../helpers/centops';
+import { startChatbot } from '../helpers/chatbot';
 import { eventually } from '../helpers/eventually';
+import { makeIdentity } from '../helpers/keys';
+import { chatMessage, post, startAgent, startServerNode } from '../helpers/mesh';
 import { MessageLine } from '../helpers/message-line';
 import { testAmqp } from '../helpers/rabbitmq';
 
@@ -155,6 +159,31 @@ describe('an alarm', () => {
       await ctl(...end);
     }
     await line.nothingLost();
+  });
+
+  it('keeps no agent out: who logs in empties its queue', async () => {
+    const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
+    const centOps = await startCentOps([tax, police]);
+    const chatbot = await startChatbot();
+    const server = await startServerNode(testAmqp(cluster.amqp), centOps.url);
+    const agents = [await startAgent(tax, server.url, chatbot.url)];
+    const send = async () => (await post(agents[0]?.url ?? '', chatMessage(police.id))).status;
+    const health = async () => (await fetch(`${server.url}/v1/health`)).json();
+    expect(await send()).toBe(200);
+    const [, start, end] = ALARMS[1];
+    await ctl(...start);
+    try {
+      expect(await send()).not.toBe(200);
+      await eventually(async () => expect(await health()).toMatchObject({ parts: { broker: { blocked: true } } }));
+      expect(await health()).toMatchObject({ status: 'ok', parts: { broker: { ok: true } } });
+      agents.push(await startAgent(police, server.url, chatbot.url));
+      await eventually(() => chatbot.received.length === 1);
+    } finally {
+      await ctl(...end);
+      for (const { stop } of [...agents, server]) await stop();
+      await chatbot.close();
+      await centOps.close();
+    }
   });
 });
 

@@ -61,7 +61,7 @@ describe('METRICS_PORT', () => {
       body: {
         status: 'ok',
         parts: {
-          broker: { ok: true, publishing: true, consuming: true, administration: true },
+          broker: { ok: true, publishing: true, consuming: true, administration: true, blocked: false },
           agents: { ok: true, known: 2 },
           mesh: { ok: true },
         },

@@ -156,8 +156,10 @@ describe('the agent', () => {
     const [agent] = workloads(rendered.agent);
     expect(agent).toMatchObject({ owner: 'StatefulSet/dmr-agent', replicas: 1 });
     expect(ofKind(rendered.agent, 'HorizontalPodAutoscaler')).toEqual([]);
-    type Claims = { spec: { volumeClaimTemplates: { metadata: { name: string } }[] } };
+    type Claims = { spec: { volumeClaimTemplates: { metadata: { name: string } }[]; podManagementPolicy?: string } };
     const [{ spec } = { spec: { volumeClaimTemplates: [] } }] = ofKind<Claims>(rendered.agent, 'StatefulSet');
+    // In order, a pod that never became ready is not replaced by one with a better configuration.
+    expect(spec).toMatchObject({ podManagementPolicy: 'Parallel' });
     const claims = spec.volumeClaimTemplates.map(({ metadata }) => metadata.name);
     const [container] = agent?.template.spec?.containers ?? [];
     const folder = environmentOf(rendered.agent, agent?.template.spec as IPodSpec)['AGENT_DATA_DIR'];

@@ -1,13 +1,16 @@
+import { createPrivateKey } from 'node:crypto';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { ServerConfig } from '../../../lib/config/types';
 import type { AgentSocket } from '../../../lib/gateway/agent-gateway';
 import { Door } from '../../../lib/gateway/door';
 import type { NodeRouter } from '../../../lib/router/node-router';
+import { makeToken } from '../../../lib/crypto/token';
+import { makeIdentity } from '../../helpers/keys';
 import { countingMetrics, RecordingLog } from '../fakes';
 
 const config = { socket: { tokenMaxAgeMs: 60_000 } } as ServerConfig;
-const socket = (address = '10.0.0.1') =>
-  ({ handshake: { address, auth: { token: 'x' }, headers: {} } }) as unknown as AgentSocket;
+const socket = (address = '10.0.0.1', token = 'x') =>
+  ({ handshake: { address, auth: { token }, headers: {} } }) as unknown as AgentSocket;
 
 function setUp() {
   const { metrics, counted } = countingMetrics();
@@ -37,5 +40,20 @@ describe('the door of a node', () => {
     expect(log.at('warn')).toHaveLength(1001);
     expect(log.lines).toHaveLength(1001);
     expect(counted['dmr_logins_refused_total{reason="TOKEN_REFUSED"}']).toBe(3000);
+  });
+
+  it('says who claimed to knock: behind a balancer all have one address', async () => {
+    const { door, log } = setUp();
+    const [first, second] = [makeIdentity('Tax Office'), makeIdentity('Police')];
+    const tokens = [first, second, first].map(({ id, privateKeyPem }) =>
+      makeToken(id, createPrivateKey(privateKeyPem)),
+    );
+    for (const token of [...tokens, makeToken('no id\n', createPrivateKey(first.privateKeyPem))]) {
+      await expect(door.authorize(socket('10.0.0.1', await token))).rejects.toMatchObject({
+        data: { code: 'TOKEN_REFUSED' },
+      });
+    }
+    const said = log.lines.map(({ context }) => (context as { agentId?: string }).agentId);
+    expect(said).toEqual([first.id, second.id, undefined]);
   });
 });
