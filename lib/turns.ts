@@ -13,6 +13,11 @@ export class Turns {
     return turn;
   }
 
+  /** Whether something that was asked for under the key is not through. */
+  isBusy(key: string): boolean {
+    return this.last.has(key);
+  }
+
   /** Resolves when everything that was asked for under the key until now is through. */
   async until(key: string): Promise<void> {
     await this.last.get(key);

@@ -5,6 +5,7 @@ import type { Service, ServiceSchema } from 'moleculer';
 import type { Server, ServerOptions, Socket } from 'socket.io';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { scatterAckIds } from '../lib/gateway/encoded-event';
 import { StuckConnections } from '../lib/gateway/stuck-connections';
 import { gatherWrites } from '../lib/gather-writes';
 
@@ -56,6 +57,7 @@ export function socketServerMixin(config: ServerConfig, events: Record<string, H
     started(this: SocketServerService) {
       this.io.of('/').use((_socket, next) => next(new Error('unknown namespace')));
       limitStrangers(this.io, config);
+      scatterAckIds(this.io.of(config.socket.namespace));
       this.connections = new Set();
       this.server.on('connection', (connection) => {
         this.connections.add(connection);

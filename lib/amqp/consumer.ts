@@ -46,6 +46,7 @@ export class QueueConsumer {
   private failures = 0;
   private closed = false;
   private tag: string | undefined;
+  private since = 0;
   private setup: Promise<void> = Promise.resolve();
   private attempt = 0;
   private readonly onOpen = () => this.restart();
@@ -63,6 +64,11 @@ export class QueueConsumer {
   /** Whether the broker hands out the queue's messages here right now. */
   get consuming(): boolean {
     return this.channel !== null && this.tag !== undefined && !this.closed;
+  }
+
+  /** For how long it has been consuming, ms; 0 while it does not. */
+  get consumingForMs(): number {
+    return this.consuming ? performance.now() - this.since : 0;
   }
 
   /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
@@ -131,7 +137,9 @@ export class QueueConsumer {
     if (this.closed) return this.giveUp();
     await channel.prefetch(this.options.prefetch);
     const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
-    if (this.channel === channel) this.tag = consumerTag;
+    if (this.channel !== channel) return;
+    this.tag = consumerTag;
+    this.since = performance.now();
   }
 
   private adopt(channel: Channel): void {

@@ -1,4 +1,5 @@
-import type { Socket } from 'socket.io';
+import { randomInt } from 'node:crypto';
+import type { Namespace, Socket } from 'socket.io';
 import WebSocket from 'ws';
 
 interface SenderWithFrame {
@@ -53,6 +54,14 @@ export function emitEncoded(socket: Socket, event: string, body: Buffer, answer:
   if (socket.conn.transport.name === 'websocket') client.writeToEngine([''], encoded(framed(`4${before}`, body)));
   else client.writeToEngine([`${before}${body.toString()}]`], PLAIN);
   return id;
+}
+
+/**
+ * Has the ids of a namespace's acks begin anywhere. Socket.IO counts them from 0 in each process, and its client answers
+ * over whatever connection there is: a late answer to a message of another node would ack the one that has its id here.
+ */
+export function scatterAckIds(namespace: Namespace): void {
+  (namespace as unknown as Below['nsp'])._ids = randomInt(2 ** 40);
 }
 
 /** Waits for this ack no longer. */

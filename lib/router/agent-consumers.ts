@@ -49,9 +49,14 @@ export class AgentConsumers {
     });
   }
 
-  /** Begins to consume anew where that is done at all. */
-  async renew(agentId: string): Promise<void> {
-    if (this.consumers.has(agentId) && this.sockets.has(agentId)) await this.resume(agentId);
+  /**
+   * Begins to consume anew where that is done at all, because the queue was found missing so long ago, ms. Who began since
+   * then consumes the queue that is there; its messages in flight would come again for nothing.
+   */
+  async renew(agentId: string, missingForMs = 0): Promise<void> {
+    const consumer = this.consumers.get(agentId);
+    if (!consumer || !this.sockets.has(agentId)) return;
+    if (!consumer.consuming || consumer.consumingForMs >= missingForMs) await this.resume(agentId);
   }
 
   /** Messages on their way to the agent and not answered yet; undefined when its queue is not consumed here. */

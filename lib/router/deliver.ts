@@ -125,7 +125,7 @@ async function handOver(
   const answers = new AnswerQueue();
   let reason: FailureReason | undefined;
   // An agent may try its chatbot for long before it answers: jitter must not end the last wait ahead of time.
-  const end = Date.now() + longestDeliveryMs(context.delivery);
+  const end = performance.now() + longestDeliveryMs(context.delivery);
   for (let attempt = 1; attempt <= maxTries; attempt++) {
     if (lifetime.ended) return { kind: 'released' };
     if (context.send(body, (ack) => answers.push(ack))) {
@@ -133,7 +133,7 @@ async function handOver(
       span.event('sent', { try: attempt });
     }
     const isLast = attempt === maxTries;
-    const wait = isLast ? Math.max(ackTimeoutMs, end - Date.now()) : ackTimeoutMs;
+    const wait = isLast ? Math.max(ackTimeoutMs, end - performance.now()) : ackTimeoutMs;
     const pause = isLast ? 0 : backoffMs(attempt, retryDelayMs, retryDelayMaxMs);
     const verdict = await answerWithin(answers, wait, pause, lifetime);
     span.event(verdict.kind, { try: attempt, ...(verdict.kind === 'retry' && { reason: verdict.reason }) });
@@ -158,8 +158,8 @@ async function answerWithin(answers: AnswerQueue, waitMs: number, pauseMs: numbe
   let verdict: Verdict = { kind: 'retry', reason: 'NO_ACK' };
   const first = await answers.next(waitMs, lifetime);
   if (first) verdict = verdictOf(first.answer);
-  const end = Date.now() + pauseMs;
-  for (let left = pauseMs; verdict.kind === 'retry' && left > 0 && !lifetime.ended; left = end - Date.now()) {
+  const end = performance.now() + pauseMs;
+  for (let left = pauseMs; verdict.kind === 'retry' && left > 0 && !lifetime.ended; left = end - performance.now()) {
     const late = await answers.next(left, lifetime);
     if (late) verdict = verdictOf(late.answer);
   }

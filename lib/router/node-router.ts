@@ -45,10 +45,10 @@ export interface QueueDepths {
 /**
  * Everything one process needs to route: the agent list and three AMQP connections, because the broker stops reading
  * from a connection that publishes while it is in alarm, and consuming and administration must go on then.
- * Emits `agents` after the list changed, and `redeclared` with an agent's id after its queue was found missing and declared:
- * who consumes it has to begin anew, as it may be one that was not told in time.
+ * Emits `agents` after the list changed, and `redeclared` with an agent's id after its queue was found missing, so many ms
+ * ago, and declared: who has consumed it for longer has to begin anew, as it may be one that was not told in time.
  */
-export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: [string] }> {
+export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: [string, number] }> {
   readonly directory = new AgentDirectory();
   /** The way down: consumers of the agents whose sockets are on this node. */
   readonly consumers = new AgentConsumers((agentId, send) => this.consumerOf(agentId, send));
@@ -162,13 +162,14 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
   }
 
   private async declareAfterPause(agentId: string): Promise<void> {
+    const missingSince = performance.now();
     try {
       await delay(BEFORE_DECLARING_MS);
       await this.declare(agentId);
     } finally {
       this.redeclaring.delete(agentId);
     }
-    this.emit('redeclared', agentId);
+    this.emit('redeclared', agentId, performance.now() - missingSince);
   }
 
   /** Moves what waits for an agent that left to its DLQ; returns how many messages. */

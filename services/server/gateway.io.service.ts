@@ -112,9 +112,10 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
     events: {
       /** A queue was declared that had been deleted: its consumer may be one that RabbitMQ gives nothing any more. */
       'queue.redeclared': {
-        params: { agentId: 'uuid' },
-        async handler(this: GatewayService, ctx: Context<{ agentId: string }>) {
-          await this.nodeRouter.consumers.renew(ctx.params.agentId);
+        // Nodes of earlier versions do not say for how long it was missing.
+        params: { agentId: 'uuid', missingForMs: { type: 'number', optional: true } },
+        async handler(this: GatewayService, ctx: Context<{ agentId: string; missingForMs?: number }>) {
+          await this.nodeRouter.consumers.renew(ctx.params.agentId, ctx.params.missingForMs);
         },
       },
       /** A node that was out of reach was not asked to give way to the logins of that time. */
@@ -156,7 +157,9 @@ export function gatewayService(config: ServerConfig): ServiceSchema {
       this.agents = this.io.of(config.socket.namespace);
       this.agents.on('connection', (socket) => this.gateway.connected(socket as AgentSocket));
       this.nodeRouter.on('agents', (diff) => this.gateway.agentsChanged(this.agents, diff));
-      this.nodeRouter.on('redeclared', (agentId) => void this.broker.broadcast('queue.redeclared', { agentId }));
+      this.nodeRouter.on('redeclared', (agentId, missingForMs) => {
+        void this.broker.broadcast('queue.redeclared', { agentId, missingForMs });
+      });
       // Logins elsewhere were not announced to a process that stood still for long, see `$node.connected`.
       this.gaps = watchGaps(() => void this.neighbours.compare(this.gateway.sessions));
     },

@@ -35,29 +35,31 @@ it('a channel that closes at once after many acks has lost none of them', async 
   await line.stop();
 });
 
-describe('an agent that answers much at once and leaves', () => {
+describe('the acks of an agent', () => {
   const police = makeIdentity('Police');
   const queues = new Queues(amqp);
   let centOps: CentOps;
   let server: ServerNode;
+  let other: ServerNode;
   let socket: Socket;
 
   beforeAll(async () => {
     centOps = await startCentOps([police]);
-    server = await startServerNode(amqp, centOps.url);
+    [server, other] = [await startServerNode(amqp, centOps.url), await startServerNode(amqp, centOps.url)];
   });
 
   afterAll(async () => {
     socket?.disconnect();
     await queues.close();
-    await server?.stop();
+    for (const node of [server, other]) await node?.stop();
     await centOps?.close();
   });
 
   /** Logs in; what comes is answered by whoever calls what it is given with. */
   async function login(onMessage: (id: string, ack: (answer: unknown) => void) => void): Promise<Socket> {
     const auth = { token: await makeDeployedToken(police) };
-    socket = io(server.url + NAMESPACE, { transports: ['websocket'], auth, forceNew: true, reconnection: false });
+    const options = { transports: ['websocket'], auth, forceNew: true, reconnectionDelay: 100, randomizationFactor: 0 };
+    socket = io(server.url + NAMESPACE, options);
     socket.on(EVENTS.fromServer, ({ id }: { id: string }, ack: (answer: unknown) => void) => onMessage(id, ack));
     await once(socket as never, 'connect', { signal: AbortSignal.timeout(5000) });
     return socket;
@@ -72,7 +74,33 @@ describe('an agent that answers much at once and leaves', () => {
     return ids;
   };
 
-  it('gets none of it again', async () => {
+  // First: both nodes have sent as much, which is nothing.
+  it('count for the message that they answer, also when they come to another node', async () => {
+    const acks = new Map<string, (answer: unknown) => void>();
+    let answers = true;
+    const moving = await login((id, ack) => {
+      if (!acks.has(id)) acks.set(id, ack); // of the node that sent it first
+      if (answers) ack({ status: 'ok' });
+    });
+    await put(1);
+    await eventually(async () => acks.size === 1 && (await queues.look(police.id))?.ready === 0);
+    answers = false;
+    const [late] = await put(1);
+    await eventually(() => acks.size === 2);
+    (moving.io as unknown as { uri: string }).uri = other.url;
+    moving.io.engine.close();
+    const [next] = await put(1);
+    await eventually(() => acks.has(next ?? ''));
+    // The first node's second message: the other one's second is `next`.
+    acks.get(late ?? '')?.({ status: 'ok' });
+    await moving.timeout(5000).emitWithAck(EVENTS.toServer, {}); // an answer to it says that all before it was read
+    moving.disconnect();
+    await eventually(async () => (await queues.look(police.id))?.consumers === 0);
+    const left = await queues.drain(police.id);
+    expect(left.map(({ messageId }) => messageId)).toEqual([late, next]);
+  });
+
+  it('count, all of them, where it answers much at once and leaves', async () => {
     const acks: ((answer: unknown) => void)[] = [];
     const first = await login((_id, ack) => acks.push(ack));
     await put(MANY);

@@ -1,10 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'amqplib';
+import { io } from 'socket.io-client';
 import { agentQueues } from '../../lib/amqp/topology';
 import type { NodeRouterService } from '../../mixins/node-router.mixin';
 import { startCentOps } from '../helpers/centops';
 import { startChatbot } from '../helpers/chatbot';
+import { EVENTS, makeDeployedToken, NAMESPACE } from '../helpers/deployed-agent';
+import { eventually } from '../helpers/eventually';
 import { makeIdentity } from '../helpers/keys';
 import { chatMessage, post, startAgent, startServerNode } from '../helpers/mesh';
+import { Queues } from '../helpers/queues';
 import { useVhost } from '../helpers/rabbitmq';
 
 const { amqp } = useVhost();
@@ -66,7 +72,7 @@ it('a consumer that RabbitMQ has taken over into a new queue begins anew when a 
   await channel.assertQueue(police.id, queue?.options);
   expect(await post(taxAgent.url, message)).toMatchObject({ status: 200 });
   await expect(chatbot.waitFor(arrived(message.id), 1000)).rejects.toThrow();
-  nodeRouter.emit('redeclared', police.id); // what the node says when it was the one
+  nodeRouter.emit('redeclared', police.id, 0); // what the node says when it was the one
   await chatbot.waitFor(arrived(message.id), 15_000);
 
   redeclared.length = 0;
@@ -77,6 +83,48 @@ it('a consumer that RabbitMQ has taken over into a new queue begins anew when a 
 
   await operator.close();
   for (const node of [taxAgent, policeAgent, one, two]) await node.stop();
+  await chatbot.close();
+  await centOps.close();
+}, 90_000);
+
+it('a consumer that began after the queue was deleted keeps what it has in flight', async () => {
+  const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
+  const centOps = await startCentOps([tax, police]);
+  const env = { MESSAGE_DELIVERY_TIMEOUT_MS: '60000' }; // no other try
+  const server = await startServerNode(amqp, centOps.url, { env });
+  const chatbot = await startChatbot();
+  const taxAgent = await startAgent(tax, server.url, chatbot.url);
+  const auth = { token: await makeDeployedToken(police) };
+  const socket = io(server.url + NAMESPACE, { transports: ['websocket'], auth, forceNew: true, reconnection: false });
+  const received: string[] = [];
+  socket.on(EVENTS.fromServer, ({ id }: { id: string }) => received.push(id)); // answers nothing: all is in flight
+  await once(socket as never, 'connect');
+  const queues = new Queues(amqp);
+  const { nodeRouter } = server.broker.getLocalService('gateway.io') as unknown as NodeRouterService;
+  const redeclared: string[] = [];
+  nodeRouter.on('redeclared', (agentId) => redeclared.push(agentId));
+  const isConsumed = async () => (await queues.look(police.id))?.consumers === 1;
+  await eventually(isConsumed);
+
+  await queues.remove(police.id);
+  const first = chatMessage(police.id);
+  const posted = post(taxAgent.url, first);
+  await eventually(isConsumed, { everyMs: 10 });
+  const id = randomUUID();
+  await queues.put(police.id, { id, recipientId: police.id, payload: 'sealed' });
+  await eventually(() => received.includes(id), { everyMs: 10 });
+  expect(await posted).toMatchObject({ status: 200 });
+  await eventually(() => received.includes(first.id));
+  expect(redeclared).toEqual([police.id]);
+  // Of a consumer that began anew both would have come again by the next message.
+  const last = randomUUID();
+  await queues.put(police.id, { id: last, recipientId: police.id, payload: 'sealed' });
+  await eventually(() => received.includes(last));
+  expect(received.filter((one) => one === id)).toHaveLength(1);
+
+  socket.disconnect();
+  await queues.close();
+  for (const node of [taxAgent, server]) await node.stop();
   await chatbot.close();
   await centOps.close();
 }, 90_000);

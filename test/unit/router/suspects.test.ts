@@ -46,6 +46,22 @@ describe('messages that came back', () => {
     expect(await two.outcome).toEqual(delivered);
   });
 
+  it('are not overtaken by what is behind them, which then goes down side by side', async () => {
+    const one = pass('one', 8);
+    const others = [pass('two', 0), pass('three', 0), pass('four', 8), pass('five', 1)];
+    await new Promise(setImmediate);
+    expect(sent).toEqual(['one']);
+    one.answer();
+    await one.outcome;
+    await new Promise(setImmediate);
+    expect(sent).toEqual(['one', 'two', 'three', 'four']);
+    for (const { answer } of others) answer();
+    await Promise.all(others.map(({ outcome }) => outcome));
+    expect(sent).toEqual(['one', 'two', 'three', 'four', 'five']);
+    pass('six', 0);
+    expect(sent.at(-1)).toBe('six');
+  });
+
   it('do not wait for long for one that is not answered', async () => {
     const one = pass('one', 8);
     const two = pass('two', 8);
