@@ -168,7 +168,7 @@ describe('an alarm', () => {
     const server = await startServerNode(testAmqp(cluster.amqp), centOps.url);
     const agents = [await startAgent(tax, server.url, chatbot.url)];
     const send = async () => (await post(agents[0]?.url ?? '', chatMessage(police.id))).status;
-    const health = async () => (await fetch(`${server.url}/v1/health`)).json();
+    const health = async () => (await (await fetch(`${server.url}/v1/health`)).json()) as unknown;
     expect(await send()).toBe(200);
     const [, start, end] = ALARMS[1];
     await ctl(...start);
@@ -180,7 +180,7 @@ describe('an alarm', () => {
       await eventually(() => chatbot.received.length === 1);
     } finally {
       await ctl(...end);
-      for (const { stop } of [...agents, server]) await stop();
+      for (const one of [...agents, server]) await one.stop();
       await chatbot.close();
       await centOps.close();
     }
