@@ -182,7 +182,9 @@ describe('the queues', () => {
       const [tax, police] = [makeIdentity('Tax Office'), makeIdentity('Police')];
       await start([tax, police]);
       const sender = await login(tax);
-      for (const name of [police.id, dlqName(police.id)]) await queues.remove(name);
+      const names = [police.id, dlqName(police.id)];
+      for (const name of names) await eventually(async () => (await queues.look(name)) !== undefined);
+      for (const name of names) await queues.remove(name);
       expect(await sender.send(police.id, 'first')).toEqual({ status: 'ok' });
       expect(await sender.send(police.id, 'second')).toEqual({ status: 'ok' });
       expect(await queues.look(police.id)).toEqual({ ready: 2, consumers: 0 });
