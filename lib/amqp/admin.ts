@@ -24,7 +24,7 @@ export async function withChannel<T>(connection: AmqpConnection, work: (channel:
 }
 
 /** The same for one question, which throws RetryableError TIMEOUT when it is not answered in time. */
-function ask<T>(
+export function ask<T>(
   connection: AmqpConnection,
   question: (channel: Channel) => Promise<T>,
   timeoutMs = ANSWER_TIMEOUT_MS,
@@ -55,7 +55,10 @@ export interface QueueLook {
   consumers: number;
 }
 
-/** A look that changes nothing; undefined when there is no such queue. */
+/**
+ * A look that changes nothing; undefined when there is no such queue. It sees 0 messages and 0 consumers also in one whose
+ * leader is missing or slow: see `confirmEmpty`.
+ */
 export async function lookAtQueue(connection: AmqpConnection, queue: string): Promise<QueueLook | undefined> {
   try {
     const { messageCount, consumerCount } = await ask(connection, (channel) => channel.checkQueue(queue));
@@ -66,36 +69,12 @@ export async function lookAtQueue(connection: AmqpConnection, queue: string): Pr
   }
 }
 
+/** It seems to hold nothing: what somebody has in hand makes that a consumer until it is settled (rabbit_fifo.erl). */
+export function seemsEmpty({ ready, consumers }: QueueLook): boolean {
+  return ready === 0 && consumers === 0;
+}
+
 /** Messages ready in a queue; undefined when there is no such queue. */
 export async function queueDepth(connection: AmqpConnection, queue: string): Promise<number | undefined> {
   return (await lookAtQueue(connection, queue))?.ready;
-}
-
-/** What became of a queue that was to be deleted. */
-export interface Deleted {
-  gone: boolean;
-  /** Messages that came in between the look and the deletion, and went with it. */
-  lost: number;
-}
-
-/**
- * Deletes a queue that holds nothing and that nobody consumes. Quorum queues refuse if-empty and if-unused, so this
- * looks first: nobody may publish to the queue any more. `isUnused` is asked at the last moment.
- */
-export async function deleteEmptyQueue(
-  connection: AmqpConnection,
-  queue: string,
-  isUnused: () => boolean = () => true,
-): Promise<Deleted> {
-  try {
-    return await ask(connection, async (channel) => {
-      const { messageCount, consumerCount } = await channel.checkQueue(queue);
-      if (messageCount > 0 || consumerCount > 0 || !isUnused()) return { gone: false, lost: 0 };
-      const deleted = await channel.deleteQueue(queue);
-      return { gone: true, lost: deleted.messageCount };
-    });
-  } catch (error) {
-    if (replyCode(error) === 404) return { gone: true, lost: 0 };
-    throw error;
-  }
 }

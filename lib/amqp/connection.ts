@@ -26,6 +26,8 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   private failures = 0;
   private readonly hosts: AmqpHost[];
   private next = 0;
+  /** Where it goes, or went last. */
+  private host: AmqpHost | undefined;
   private stopping = false;
   private attempt: Promise<void> = Promise.resolve();
   blocked = false;
@@ -58,7 +60,20 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     const { model } = this;
     const channel = model && (await create(model));
     if (channel && this.model === model) return channel;
-    throw new RetryableError('BROKER_UNAVAILABLE', 'RabbitMQ is not connected; the connection is being tried again');
+    throw unavailable('RabbitMQ is not connected; the connection is being tried again');
+  }
+
+  /**
+   * A second connection to the same host, for what may cost it; whoever asked listens to its errors and closes it.
+   * Throws RetryableError BROKER_UNAVAILABLE.
+   */
+  async another(): Promise<ChannelModel> {
+    if (!this.model || !this.host) throw unavailable('RabbitMQ is not connected; the connection is being tried again');
+    try {
+      return await this.connectTo(this.host);
+    } catch (error) {
+      throw unavailable(`RabbitMQ takes no further connection: ${messageOf(error)}`);
+    }
   }
 
   /** Starts connecting; returns at once, because a broker that is away must not keep a node from starting. */
@@ -76,7 +91,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
       };
       const timer = setTimeout(() => {
         this.off('open', opened);
-        reject(new RetryableError('BROKER_UNAVAILABLE', `RabbitMQ could not be reached within ${timeoutMs} ms`));
+        reject(unavailable(`RabbitMQ could not be reached within ${timeoutMs} ms`));
       }, timeoutMs);
       this.once('open', opened);
     });
@@ -95,20 +110,24 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   }
 
   private async open(): Promise<void> {
-    const { user, password, vhost, heartbeatS } = this.config;
-    const { host, port } = this.hosts[this.next] as AmqpHost;
+    const at = this.hosts[this.next] as AmqpHost;
     this.next = (this.next + 1) % this.hosts.length;
-    const where = { protocol: protocolOf(this.config), hostname: host, port, vhost, heartbeat: heartbeatS };
-    const more = { ...socketOptions(this.config), clientProperties: { connection_name: this.name } };
+    this.host = at;
     try {
-      const model = await connect({ ...where, username: user, password }, more);
-      this.opened(model);
+      this.opened(await this.connectTo(at));
     } catch (error) {
       this.failures += 1;
       if (this.failures <= this.hosts.length)
-        this.log.warn(`RabbitMQ (${this.name}) at ${host}:${port} cannot be reached: ${messageOf(error)}`);
+        this.log.warn(`RabbitMQ (${this.name}) at ${at.host}:${at.port} cannot be reached: ${messageOf(error)}`);
       this.retry();
     }
+  }
+
+  private async connectTo({ host, port }: AmqpHost): Promise<ChannelModel> {
+    const { user, password, vhost, heartbeatS } = this.config;
+    const where = { protocol: protocolOf(this.config), hostname: host, port, vhost, heartbeat: heartbeatS };
+    const more = { ...socketOptions(this.config), clientProperties: { connection_name: this.name } };
+    return connect({ ...where, username: user, password }, more);
   }
 
   private opened(model: ChannelModel): void {
@@ -168,4 +187,8 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     this.log.warn(`RabbitMQ (${this.name}) ${blocked ? 'blocks publishing: memory or disk alarm' : 'accepts again'}`);
     this.emit(blocked ? 'blocked' : 'unblocked');
   }
+}
+
+function unavailable(why: string): RetryableError {
+  return new RetryableError('BROKER_UNAVAILABLE', why);
 }

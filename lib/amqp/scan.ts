@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumeMessage } from 'amqplib';
 import { FinalError } from '../errors';
-import { lookAtQueue, queueDepth, type QueueLook } from './admin';
+import { lookAtQueue, queueDepth, seemsEmpty, type QueueLook } from './admin';
 import type { AmqpConnection } from './connection';
 import { HoldingChannel } from './holding-channel';
 import { isQueueBusy, queueBusy, withQueueLock } from './queue-lock';
+import { confirmEmpty } from './really-empty';
 
 /** What one channel holds back, and what may be on its way here at the same time: with it, how much memory a scan takes. */
 const HELD_PER_CHANNEL = 250;
@@ -54,8 +55,8 @@ export interface Scanned {
 /**
  * Goes through a queue from its head, as far as it reached when that began, without disturbing the order of what stays.
  * Each look counts as one delivery of each message. A process that dies on the way gives everything back.
- * Throws RetryableError QUEUE_BUSY where somebody else goes through it for longer than 2 s, or BROKER_UNAVAILABLE,
- * FinalError QUEUE_MISSING.
+ * Throws RetryableError QUEUE_BUSY where somebody else goes through it for longer than 2 s, TIMEOUT or QUEUE_UNSURE where
+ * the queue does not say itself that it is empty, or BROKER_UNAVAILABLE; FinalError QUEUE_MISSING.
  */
 export async function scanQueue(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
   const waitUntil = Date.now() + (options.ifUnused ? 0 : BUSY_WAIT_MS);
@@ -72,15 +73,20 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
 async function scanNow(connection: AmqpConnection, queue: string, options: ScanOptions): Promise<Scanned> {
   const look = await lookAtQueue(connection, queue);
   if (look === undefined) throw new FinalError('QUEUE_MISSING', `RabbitMQ has no queue ${queue}`);
-  // Empty: whoever holds a message counts as a consumer until it is settled, cancelled or not (rabbit_fifo.erl).
-  if (look.ready === 0 && look.consumers === 0) return { total: 0, looked: 0, complete: true };
+  if (seemsEmpty(look)) return nothing(connection, queue);
   return withQueueLock(connection, queue, async () => {
     const { ready: total, consumers } = (await lookAtQueue(connection, queue)) ?? { ready: 0, consumers: 0 };
     // What seems empty may be in the consumer's hands.
     if (consumers > 0 && (options.ifUnused || total === 0)) throw queueBusy(queue);
+    if (total === 0) return nothing(connection, queue);
     const looked = await new Scan(connection, queue, total, options).run();
     return { total, looked, complete: looked >= total };
   });
+}
+
+async function nothing(connection: AmqpConnection, queue: string): Promise<Scanned> {
+  await confirmEmpty(connection, queue);
+  return { total: 0, looked: 0, complete: true };
 }
 
 class Scan {

@@ -1,4 +1,4 @@
-import type { QueueLook } from '../amqp/admin';
+import { seemsEmpty, type QueueLook } from '../amqp/admin';
 import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
 import { DmrError, messageOf } from '../errors';
@@ -49,6 +49,8 @@ export class QueueWatch {
   private goneAt = new Map<string, number>();
   private readonly warnings = new Seldom(REPEAT_WARNING_MS);
   private silent = new Set<string>();
+  /** Queues that held something when they answered last. */
+  private readonly filled = new Set<string>();
 
   constructor(
     private readonly router: NodeRouter,
@@ -128,7 +130,9 @@ export class QueueWatch {
   /** One queue whose leader is frozen must not hide all the others. */
   private async askFor(queue: string): Promise<QueueLook | undefined | 'silent'> {
     try {
-      return await this.router.look(queue);
+      const look = await this.router.look(queue);
+      await this.believe(queue, look);
+      return look;
     } catch (error) {
       if (error instanceof DmrError && error.code === 'BROKER_UNAVAILABLE') throw error;
       this.silent.add(queue);
@@ -136,6 +140,13 @@ export class QueueWatch {
         this.log.warn(`queue ${queue} could not be counted: ${messageOf(error)}`);
       return 'silent';
     }
+  }
+
+  /** A queue that was not empty before has to say itself that it is. Throws where it does not. */
+  private async believe(queue: string, look: QueueLook | undefined): Promise<void> {
+    if (look && seemsEmpty(look) && this.filled.has(queue)) await this.router.confirmEmpty(queue);
+    if (look && look.ready > 0) this.filled.add(queue);
+    else if (!look || seemsEmpty(look)) this.filled.delete(queue);
   }
 
   private ageOf(row: QueueRow, session: Placed | undefined): number | null {

@@ -3,10 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDiff, AgentSnapshot, DepartedAgent } from '../agents/agent-record';
 import { AgentDirectory, isEmptyDiff } from '../agents/directory';
 import { departedSpanMs, mergeSnapshots, withoutLongGone } from '../agents/merge';
-import { declareQueue, deleteEmptyQueue, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
+import { declareQueue, lookAtQueue, queueDepth, type QueueLook } from '../amqp/admin';
 import { AmqpConnection } from '../amqp/connection';
 import { QueueConsumer, type MessageHandler } from '../amqp/consumer';
+import { deleteEmptyQueue } from '../amqp/delete-empty';
 import { Publisher } from '../amqp/publisher';
+import { confirmEmpty } from '../amqp/really-empty';
 import { agentQueues, deadLetterQueue, dlqName, validationFailuresQueue, type QueueDefinition } from '../amqp/topology';
 import type { ServerConfig } from '../config/types';
 import { DeadLetters } from '../dlq/dead-letters';
@@ -181,7 +183,7 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
 
   /**
    * Deletes the queues of an agent that left, each only when it is empty; true when both are gone. One that comes back
-   * in that very moment has its queues declared again at once.
+   * in that very moment has its queues declared again at once. Throws as `deleteEmptyQueue`.
    */
   async deleteQueues(agentId: string): Promise<boolean> {
     const hasLeft = () => this.directory.get(agentId) === undefined;
@@ -194,6 +196,11 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
   /** Ready messages and consumers of a queue by name; undefined when it does not exist. */
   look(queue: string): Promise<QueueLook | undefined> {
     return lookAtQueue(this.admin, queue);
+  }
+
+  /** Makes sure of a look that saw nothing, see `confirmEmpty`. */
+  confirmEmpty(queue: string): Promise<void> {
+    return confirmEmpty(this.admin, queue);
   }
 
   /** Whether the queue was found with other arguments than ours, which cannot be changed. */

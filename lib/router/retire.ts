@@ -2,6 +2,7 @@ import type { GetMessage } from 'amqplib';
 import { withChannel } from '../amqp/admin';
 import type { AmqpConnection } from '../amqp/connection';
 import type { Publisher } from '../amqp/publisher';
+import { confirmEmpty } from '../amqp/really-empty';
 import { dlqName } from '../amqp/topology';
 import { ANSWER_TIMEOUT_MS, within } from '../amqp/within';
 import { deadLetterHeaders } from '../dlq/headers';
@@ -14,7 +15,8 @@ const CONFIRM_TIMEOUT_MS = 5000;
  * Moves what still waits for an agent that left into its dead-letter queue and returns how many messages that were.
  * Each leaves its queue only after its copy was confirmed; a crash in between leaves two copies, never none.
  * It stops before the next message as soon as `hasLeft` says otherwise: what is left in the queue is the agent's again.
- * Throws RetryableError TIMEOUT where the queue does not answer, BROKER_UNAVAILABLE; what was moved by then is moved.
+ * Throws RetryableError TIMEOUT or QUEUE_UNSURE where the queue does not answer, BROKER_UNAVAILABLE; what was moved by
+ * then is moved.
  */
 export async function moveToDlq(
   connection: AmqpConnection,
@@ -24,7 +26,8 @@ export async function moveToDlq(
 ): Promise<number> {
   const answered = <T>(question: Promise<T>) => within(question, ANSWER_TIMEOUT_MS, `Queue ${agentId} does not answer`);
   return withChannel(connection, async (channel) => {
-    const { messageCount } = await answered(channel.checkQueue(agentId));
+    const { messageCount, consumerCount } = await answered(channel.checkQueue(agentId));
+    if (messageCount === 0 && consumerCount === 0 && hasLeft()) await confirmEmpty(connection, agentId);
     for (let moved = 0; moved < messageCount; moved++) {
       const message = hasLeft() && (await answered(channel.get(agentId)));
       if (!message) return moved;

@@ -1,4 +1,5 @@
 import type { ServiceBroker } from 'moleculer';
+import { seemsEmpty } from '../amqp/admin';
 import { dlqName, VALIDATION_FAILURES } from '../amqp/topology';
 import { describeFailure, describeLetter, type DeadLetter, type FailureRecord } from '../dlq/letter';
 import { messageOf } from '../errors';
@@ -145,8 +146,12 @@ async function look(router: NodeRouter, found: Whereabouts, queues: string[]): P
 async function lookInto(router: NodeRouter, found: Whereabouts, queue: string): Promise<boolean> {
   try {
     const depth = await router.look(queue);
+    if (!depth) return false;
     // One without ready messages may be in somebody's hands; then `find` says so.
-    if (!depth || (depth.ready === 0 && depth.consumers === 0)) return false;
+    if (seemsEmpty(depth)) {
+      await router.confirmEmpty(queue);
+      return false;
+    }
     const isFailure = queue === VALIDATION_FAILURES;
     const describe = isFailure ? describeFailure : describeLetter;
     const { found: message, complete } = await router.deadLetters.find<DeadLetter | FailureRecord>(

@@ -13,6 +13,9 @@ const [TAX, POLICE] = ['tax', 'police'] as const;
 /** A node whose broker answers for each queue what a test says, or fails. */
 function setUp() {
   const queues = new Map<string, QueueLook | Error>();
+  /** Queues that only seem to be empty. */
+  const unsure = new Set<string>();
+  const confirmEmpty = (queue: string) => (unsure.has(queue) ? Promise.reject(silence) : Promise.resolve());
   for (const queue of [TAX, dlqName(TAX), POLICE, dlqName(POLICE), VALIDATION_FAILURES])
     queues.set(queue, { ready: 1, consumers: 0 });
   const asked: string[] = [];
@@ -24,9 +27,9 @@ function setUp() {
   const listed = [{ id: TAX }, { id: POLICE }];
   const directory = { list: () => listed, get: (id: string) => listed.find((agent) => agent.id === id) };
   const departed: { id: string }[] = [];
-  const router = { directory, departed, look, isAsIs: () => false } as unknown as NodeRouter;
+  const router = { directory, departed, look, confirmEmpty, isAsIs: () => false } as unknown as NodeRouter;
   const log = new RecordingLog();
-  return { queues, asked, log, listed, departed, watch: new QueueWatch(router, TTL, log) };
+  return { queues, unsure, asked, log, listed, departed, watch: new QueueWatch(router, TTL, log) };
 }
 
 const silence = new RetryableError('TIMEOUT', 'RabbitMQ does not answer');
@@ -45,6 +48,19 @@ describe('a count of all queues', () => {
     expect(log.at('warn')).toHaveLength(2);
     queues.set(dlqName(TAX), { ready: 7, consumers: 0 });
     expect(await numbers(watch)).toMatchObject({ [dlqName(TAX)]: 7 });
+  });
+
+  it('believes that a queue which held something is empty when the queue says so itself', async () => {
+    const { queues, unsure, watch } = setUp();
+    await watch.count();
+    unsure.add(dlqName(TAX));
+    for (const queue of [dlqName(TAX), dlqName(POLICE)]) queues.set(queue, { ready: 0, consumers: 0 });
+    for (let count = 0; count < 2; count++) {
+      expect(await numbers(watch)).toEqual({ [TAX]: 1, [POLICE]: 1, [dlqName(POLICE)]: 0, [VALIDATION_FAILURES]: 1 });
+      expect(watch.unanswered).toEqual(new Set([dlqName(TAX)]));
+    }
+    unsure.clear();
+    expect(await numbers(watch)).toMatchObject({ [dlqName(TAX)]: 0 });
   });
 
   it('remembers an agent that left while one of its queues does not answer', async () => {
