@@ -3,6 +3,7 @@ import type { AgentSnapshot } from '../lib/agents/agent-record';
 import { askSnapshots } from '../lib/agents/ask-snapshots';
 import type { ServerConfig } from '../lib/config';
 import { defineMixin } from '../lib/define-service';
+import { beforeStop } from '../lib/mesh/before-stop';
 import { addHealth, type HealthParts } from '../lib/mesh/health';
 import { tracingOf } from '../lib/mesh/tracing-hook';
 import { NodeRouter } from '../lib/router/node-router';
@@ -41,6 +42,8 @@ function acquire(broker: ServiceBroker, config: ServerConfig): NodeRouter {
       metricsOf(broker),
       tracingOf(broker),
     );
+    // Before Moleculer waits for the calls for it.
+    beforeStop(broker, () => router.deadLetters.stop());
     perBroker.set(broker, (shared = { router, users: 0, endHealth: addHealth(broker, () => healthOf(router)) }));
   }
   shared.users += 1;

@@ -42,6 +42,8 @@ export interface ScanOptions {
    * copy takes its place, and it leaves the queue once the promise resolves to true.
    */
   renew: (message: ConsumeMessage) => Promise<boolean> | undefined;
+  /** Ends it: no further message is looked at, and what was given back before may change its order. */
+  signal: AbortSignal;
 }
 
 export interface Scanned {
@@ -64,7 +66,7 @@ export async function scanQueue(connection: AmqpConnection, queue: string, optio
     try {
       return await scanNow(connection, queue, options);
     } catch (error) {
-      if (!isQueueBusy(error) || Date.now() >= waitUntil) throw error;
+      if (!isQueueBusy(error) || Date.now() >= waitUntil || options.signal.aborted) throw error;
       await delay(BUSY_LOOK_MS);
     }
   }
@@ -128,8 +130,7 @@ class Scan {
   }
 
   private looksOn(): boolean {
-    const isRoom = this.channels.length < MAX_CHANNELS;
-    return isRoom && !this.ended && this.looked < this.wanted && Date.now() < this.deadline;
+    return this.mayTake && !this.ended && this.looked < this.wanted && Date.now() < this.deadline;
   }
 
   /**
@@ -137,8 +138,11 @@ class Scan {
    * part of it puts that behind the rest. So all of it is taken.
    */
   private mustGoOn(): boolean {
-    const isRoom = this.channels.length < MAX_CHANNELS;
-    return isRoom && this.amongReturned && this.passed < this.total && Date.now() < this.deadline + GO_ON_MS;
+    return this.mayTake && this.amongReturned && this.passed < this.total && Date.now() < this.deadline + GO_ON_MS;
+  }
+
+  private get mayTake(): boolean {
+    return this.channels.length < MAX_CHANNELS && !this.options.signal.aborted;
   }
 
   private async open(): Promise<HoldingChannel> {

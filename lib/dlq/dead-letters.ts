@@ -1,10 +1,11 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { AmqpConnection } from '../amqp/connection';
+import { within } from '../amqp/within';
 import type { Publisher } from '../amqp/publisher';
 import { scanQueue, type Scanned, type ScanOptions, type Verdict } from '../amqp/scan';
 import { dlqName, isForDead, VALIDATION_FAILURES } from '../amqp/topology';
 import type { QueueTtlConfig } from '../config/types';
-import { DmrError, messageOf } from '../errors';
+import { DmrError, messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import { copiedHeaders, replayHeaders, returnsOf } from './headers';
 import { idOfMessage, timeOfLetter } from './letter';
@@ -16,6 +17,8 @@ const RENEW_AFTER = 10;
 const CONFIRM_TIMEOUT_MS = 10_000;
 /** A scan ends by itself before the call for it does; what is left needs another. */
 const SCAN_TIMEOUT_MS = 90_000;
+/** For what is in the window of a scan as the node stops: a confirm, the acks, and the way back of what was held. */
+const STOP_LIMIT_MS = 5000;
 const WINDOW = { count: 64, bytes: 8 * 2 ** 20 };
 
 export interface Options {
@@ -54,12 +57,39 @@ type Look = ScanOptions['look'];
 
 /** What operators do with the messages that nobody should need: look, replay, purge. */
 export class DeadLetters {
+  private readonly stopping = new AbortController();
+  private readonly scans = new Set<Promise<unknown>>();
+  private stopped: Promise<void> | undefined;
+
   constructor(
     private readonly connection: AmqpConnection,
     private readonly publisher: Publisher,
     private readonly ttl: QueueTtlConfig,
     private readonly log: Log,
   ) {}
+
+  /**
+   * From now on everything here is refused with RetryableError NODE_STOPPING, and what goes on ends with what it has under
+   * way and says how far it came. Resolves when it has ended, after 5 s at the latest: then copies that are not confirmed
+   * may lie in both queues, as when the process dies.
+   */
+  stop(): Promise<void> {
+    this.stopping.abort();
+    this.stopped ??= this.scansEnded();
+    return this.stopped;
+  }
+
+  private async scansEnded(): Promise<void> {
+    try {
+      await within(
+        Promise.allSettled(this.scans),
+        STOP_LIMIT_MS,
+        'the way through a queue of dead letters does not end',
+      );
+    } catch (error) {
+      this.log.warn(`dead letters may lie in two queues: ${messageOf(error)}`);
+    }
+  }
 
   /** The first messages of a queue as `describe` shows them, in order; counts as one delivery of each. */
   async peek<T>(queue: string, limit: number, describe: (message: ConsumeMessage) => T, ifUnused = false) {
@@ -68,7 +98,8 @@ export class DeadLetters {
       shown.push(describe(message));
       return Promise.resolve<Verdict>('stay');
     };
-    await this.scan(queue, { limit, ifUnused, look });
+    const { complete } = await this.scan(queue, { limit, ifUnused, look });
+    if (!complete && shown.length < limit) this.refuseIfStopping();
     return shown;
   }
 
@@ -145,6 +176,7 @@ export class DeadLetters {
   private async remove<T extends Removal>(done: T, look: Look, removed: () => number): Promise<T> {
     try {
       const { total, complete } = await this.scan(done.queue, { look });
+      if (!complete && this.stopping.signal.aborted) done.error ??= asError(nodeStops());
       return { ...done, left: total - removed(), complete: complete && !done.error };
     } catch (error) {
       if (removed() === 0) throw error;
@@ -152,9 +184,21 @@ export class DeadLetters {
     }
   }
 
-  private scan(queue: string, options: Omit<ScanOptions, 'timeoutMs' | 'renew'>): Promise<Scanned> {
+  private async scan(queue: string, options: Omit<ScanOptions, 'timeoutMs' | 'renew' | 'signal'>): Promise<Scanned> {
+    this.refuseIfStopping();
     const renew = (message: ConsumeMessage) => this.renew(queue, message);
-    return scanQueue(this.connection, queue, { ...options, timeoutMs: SCAN_TIMEOUT_MS, renew });
+    const { signal } = this.stopping;
+    const scanning = scanQueue(this.connection, queue, { ...options, timeoutMs: SCAN_TIMEOUT_MS, renew, signal });
+    this.scans.add(scanning);
+    try {
+      return await scanning;
+    } finally {
+      this.scans.delete(scanning);
+    }
+  }
+
+  private refuseIfStopping(): void {
+    if (this.stopping.signal.aborted) throw nodeStops();
   }
 
   /**
@@ -185,6 +229,10 @@ export class DeadLetters {
       CONFIRM_TIMEOUT_MS,
     );
   }
+}
+
+function nodeStops(): RetryableError {
+  return new RetryableError('NODE_STOPPING', 'This node stops; what is left is there for another one');
 }
 
 function asError(error: unknown): Removal['error'] {

@@ -98,11 +98,15 @@ export class NodeRouter extends EventEmitter<{ agents: [AgentDiff]; redeclared: 
     for (const connection of [this.publishing, this.consuming, this.admin]) connection.start();
   }
 
-  /** Hands back what is in flight, then closes the connections. */
+  /**
+   * Hands back what is in flight, has whatever goes through a queue end, then closes the connections: that for publishing
+   * last, as what was published and not confirmed would be there twice.
+   */
   async stop(): Promise<void> {
     this.unwatch();
-    await this.consumers.stop();
-    await Promise.all([this.consuming, this.publishing, this.admin].map((connection) => connection.stop()));
+    await Promise.all([this.consumers.stop(), this.deadLetters.stop()]);
+    await Promise.all([this.consuming, this.admin].map((connection) => connection.stop()));
+    await this.publishing.stop();
   }
 
   /**

@@ -76,6 +76,53 @@ describe('a look at the head of a queue', () => {
   });
 });
 
+describe('as the node stops', () => {
+  const everything = { by: 'all', matches: () => true } as const;
+
+  it('a replay ends with what is under way, and says how far it came', async () => {
+    for (let place = 0; place < 300; place++) queue.put(`${place}`);
+    const stopped: Promise<void>[] = [];
+    const done = await letters.replay(AGENT, everything, { note: () => void stopped.push(letters.stop()) });
+    await Promise.all(stopped);
+    expect(done).toMatchObject({ failed: 0, complete: false, error: { code: 'NODE_STOPPING' } });
+    expect(done.replayed).toBe(publisher.confirmed.length);
+    expect(done.replayed).toBeLessThan(300);
+    expect(queue.lying).toHaveLength(300 - done.replayed);
+    expect(done.left).toBe(queue.lying.length);
+  });
+
+  it('a look that came to its end before is an answer, one that did not is refused, and so is what begins later', async () => {
+    queue.put('a').put('b');
+    const describe = (message: { properties: { messageId?: unknown } }) => {
+      void letters.stop();
+      return message.properties.messageId;
+    };
+    await expect(letters.peek(DLQ, 1, describe)).resolves.toEqual(['a']);
+    await expect(letters.peek(DLQ, 1, describe)).rejects.toMatchObject({ code: 'NODE_STOPPING', retryable: true });
+    const others = new DeadLetters(queue.connection, publisher.asPublisher, TTL, new RecordingLog());
+    await expect(others.peek(DLQ, 2, () => void others.stop())).rejects.toMatchObject({ code: 'NODE_STOPPING' });
+    expect(ids()).toEqual(['a', 'b']);
+  });
+
+  it('a copy that is not confirmed is waited for no longer than five seconds', async () => {
+    jest.useFakeTimers();
+    queue.put('a');
+    const confirm = publisher.holdNext();
+    const replaying = letters.replay(AGENT, everything, {});
+    await jest.advanceTimersByTimeAsync(10);
+    expect(publisher.attempts).toHaveLength(1);
+    const ended = jest.fn();
+    const stopped = letters.stop().then(ended);
+    await jest.advanceTimersByTimeAsync(4900);
+    expect(ended).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(200);
+    await stopped;
+    jest.useRealTimers();
+    confirm();
+    await expect(replaying).resolves.toMatchObject({ replayed: 1, left: 0 });
+  });
+});
+
 describe('a queue that somebody else goes through', () => {
   beforeEach(() => {
     queue.others = 1;
