@@ -33,6 +33,14 @@ export class ChatbotRefusedError extends FinalError {
   }
 }
 
+/** Opened, but no text can be made of it: JSON.parse takes far deeper values than JSON.stringify. */
+export class PayloadTooDeepError extends FinalError {
+  constructor(cause: unknown) {
+    const why = 'The payload is nested too deeply to be posted to the chatbot';
+    super('PAYLOAD_TOO_DEEP', `${why}: its sender must nest it less`, { cause });
+  }
+}
+
 /** Too early, too many, too slow (RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4): the same request may succeed later. */
 const PASSING = new Set([408, 425, 429]);
 
@@ -46,19 +54,26 @@ const BEFORE_SENDING = new Set([
   'EADDRNOTAVAIL',
 ]);
 
+/** What the chatbot gets of an opened message. Throws PayloadTooDeepError. */
+export function bodyOf({ id, senderId, recipientId, timestamp, type }: Envelope, payload: unknown): string {
+  try {
+    return JSON.stringify({ id, senderId, recipientId, timestamp, type, payload });
+  } catch (cause) {
+    throw new PayloadTooDeepError(cause);
+  }
+}
+
 /**
- * Posts an opened message to the chatbot, in the given trace; resolves to the status, any 2xx. With `repeated` it is
+ * Posts what `bodyOf` made to the chatbot, in the given trace; resolves to the status, any 2xx. With `repeated` it is
  * told that it may have the message already. Throws ChatbotFailedError: no connection, no answer in time, 5xx, 408, 425 or 429. Throws
  * ChatbotRefusedError: any other answer.
  */
 export async function postToChatbot(
   { endpoint, timeoutMs }: AgentConfig['chatbot'],
-  { id, senderId, recipientId, timestamp, type }: Envelope,
-  payload: unknown,
+  body: string,
   repeated: boolean,
   trace?: TraceContext,
 ): Promise<number> {
-  const body = JSON.stringify({ id, senderId, recipientId, timestamp, type, payload });
   const { status, headers } = await post(
     endpoint,
     body,

@@ -43,12 +43,13 @@ interface Attempts {
  * Gives an opened message to the chatbot, again and again while that may help and the time from its arrival lasts.
  * Resolves when the chatbot has it and that is remembered. Throws ChatbotRefusedError; ChatbotGivenUpError when the
  * time is over; RetryableError AGENT_STOPPING, or STORAGE_FAILED when the disk did not even take the note.
+ * @param body what the chatbot gets
  * @param noted what `seen.begin` says, where it was called ahead
  */
 export async function handOver(
   context: HandOverContext,
   envelope: Envelope,
-  payload: unknown,
+  body: string,
   arrivedAt: number,
   noted?: Promise<boolean>,
 ): Promise<void> {
@@ -61,7 +62,7 @@ export async function handOver(
       await seen.undo(attempts.key, attempts.noted); // noted ahead of a POST that is never made
       throw endOf(config, patience, attempts);
     }
-    if (await attempt(context, envelope, payload, attempts, pass)) break;
+    if (await attempt(context, envelope, body, attempts, pass)) break;
   }
   // The chatbot has it. If the process dies here, the message comes again and goes to the chatbot marked as repeated.
   await seen.done(attempts.key);
@@ -77,7 +78,7 @@ function endOf({ chatbot }: AgentConfig, patience: Patience, { last }: Attempts)
 async function attempt(
   context: HandOverContext,
   envelope: Envelope,
-  payload: unknown,
+  body: string,
   attempts: Attempts,
   pass: Pass,
 ): Promise<boolean> {
@@ -85,7 +86,7 @@ async function attempt(
   try {
     // Noted before the POST starts: whoever finds the note after a crash must not claim to be the first.
     attempts.repeated ??= await noteOf(attempts, seen);
-    await tracedPost(context, envelope, payload, attempts);
+    await tracedPost(context, envelope, body, attempts);
     gate.answered();
     return true;
   } catch (error) {
@@ -118,14 +119,14 @@ function noteOf(attempts: Attempts, seen: DuplicateWindow): Promise<boolean> {
 async function tracedPost(
   { config, metrics, tracing }: HandOverContext,
   envelope: Envelope,
-  payload: unknown,
+  body: string,
   { failures, repeated = false }: Attempts,
 ): Promise<void> {
   const request = { 'http.request.method': 'POST', 'http.request.resend_count': failures || undefined };
   const started = performance.now();
   const span = tracing.start('POST to chatbot', 'client', traceContextOf(envelope), request);
   try {
-    const status = await postToChatbot(config.chatbot, envelope, payload, repeated, span.context);
+    const status = await postToChatbot(config.chatbot, body, repeated, span.context);
     span.end({ 'http.response.status_code': status });
   } catch (error) {
     const { status, reason, code } = error as Partial<ChatbotFailedError & ChatbotRefusedError>;

@@ -12,7 +12,7 @@ import { inTrace, traceContextOf, traceField } from '../telemetry/trace-context'
 import type { Span } from '../telemetry/tracing';
 import type { Turns } from '../turns';
 import type { ArrivalOrder } from './arrival-order';
-import { ChatbotRefusedError } from './chatbot';
+import { bodyOf, ChatbotRefusedError, PayloadTooDeepError } from './chatbot';
 import { keyOf } from './duplicate-window';
 import { ChatbotGivenUpError, handOver, type HandOverContext } from './hand-over';
 
@@ -31,6 +31,7 @@ export interface ReceiveContext extends HandOverContext {
 /** A server of ours has at most 50 on their way to one agent; another's may have no bound. */
 const MAX_UNDER_WAY = 1000;
 const LONGEST_CHAT_ID = 200;
+const FINAL = [ChatbotRefusedError, ChatbotGivenUpError, PayloadTooDeepError];
 
 class RejectedError extends DmrError {
   constructor(readonly errors: ProtocolError[]) {
@@ -100,9 +101,9 @@ async function openAndForward(context: ReceiveContext, envelope: Envelope): Prom
   // Whoever comes behind a message that waits for that waits as well: it is not to be opened last.
   const opening = context.diskBegins.then(() => opened(context, envelope));
   try {
-    await arrivals.enter(opening, (payload) => {
+    await arrivals.enter(opening, ({ chat, body }) => {
       log.debug('message opened', { event: 'opened', ...ids });
-      return chats.run(chatOf(envelope, payload), () => handOver(context, envelope, payload, arrivedAt, noted));
+      return chats.run(chat, () => handOver(context, envelope, body, arrivedAt, noted));
     });
     metrics.inc('dmr_messages_received_total');
     log.debug('message handed to the chatbot', { event: 'handed-over', ...ids });
@@ -133,12 +134,14 @@ async function twoTurns(): Promise<void> {
   await nextTurn();
 }
 
-async function opened(context: ReceiveContext, envelope: Envelope): Promise<unknown> {
+/** Printed once: what cannot be is found out before it waits for its chat, and what waits is one text. */
+async function opened(context: ReceiveContext, envelope: Envelope): Promise<{ chat: string; body: string }> {
   const span = context.tracing.start('open', 'internal', traceContextOf(envelope));
   try {
     const payload = await unsealed(context, envelope);
+    const body = bodyOf(envelope, payload);
     span.end();
-    return payload;
+    return { chat: chatOf(envelope, payload), body };
   } catch (error) {
     span.end({}, protocolErrorsOf(error)[0]?.type);
     throw error;
@@ -191,11 +194,11 @@ function protocolErrorsOf(error: unknown): ProtocolError[] {
 
 /**
  * A final error of ours carries its wire type as code; everything else is worth another try of the server's, unless the
- * chatbot said no or was given up: then a later try finds what this one found.
+ * chatbot said no or was given up, or cannot be told: then a later try finds what this one found.
  */
 function protocolErrorOf(error: unknown): ProtocolError {
   if (!(error instanceof DmrError)) return { type: 'DELIVERY_FAILED', message: 'Internal error of the recipient' };
   const type = ERROR_TYPES.has(error.code) ? (error.code as ErrorType) : 'DELIVERY_FAILED';
-  const final = error instanceof ChatbotRefusedError || error instanceof ChatbotGivenUpError;
+  const final = FINAL.some((kind) => error instanceof kind);
   return { type, message: error.message, ...(final && { final }) };
 }

@@ -55,7 +55,7 @@ const envelope = (): Envelope => ({
   timestamp: new Date().toISOString(),
 });
 
-const give = (message: Envelope) => handOver(context, message, {}, Date.now());
+const give = (message: Envelope) => handOver(context, message, '{}', Date.now());
 const marks = (requests: ChatbotRequest[]) => requests.map(({ headers }) => headers['x-dmr-redelivered']);
 
 it('posts once, unmarked, and remembers that the chatbot has it', async () => {
@@ -120,7 +120,7 @@ it('gives up when the time since its arrival is over, after one try at least', a
   expect(Date.now() - started).toBeLessThan(9000);
   expect(chatbot.received.length).toBeGreaterThanOrEqual(2);
   const before = chatbot.received.length;
-  await expect(handOver(context, envelope(), {}, Date.now() - 5000)).rejects.toMatchObject({
+  await expect(handOver(context, envelope(), '{}', Date.now() - 5000)).rejects.toMatchObject({
     code: 'CHATBOT_GIVEN_UP',
   });
   expect(chatbot.received).toHaveLength(before + 1);

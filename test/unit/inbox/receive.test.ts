@@ -4,8 +4,12 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { AgentDirectory } from '../../../lib/agents/directory';
 import type { AgentConfig } from '../../../lib/config/types';
+import { encryptCompact } from '../../../lib/crypto/jwe';
+import { signCompact } from '../../../lib/crypto/jws';
 import { seal } from '../../../lib/crypto/seal';
+import { keyOf } from '../../../lib/inbox/duplicate-window';
 import { receive, type ReceiveContext } from '../../../lib/inbox/receive';
+import type { Envelope } from '../../../lib/protocol/envelope';
 import type { AgentAck } from '../../../lib/protocol/events';
 import { AgentStore } from '../../../lib/store/agent-store';
 import { type Chatbot, startChatbot } from '../../helpers/chatbot';
@@ -65,7 +69,10 @@ function agentConfig(endpoint: string, messageBinding: AgentConfig['messageBindi
 }
 
 /** Sealed for beta, with the claims that bind it to its envelope. */
-async function message(sender = alpha, id: string = randomUUID()) {
+async function message(
+  sender = alpha,
+  id: string = randomUUID(),
+): Promise<Envelope & { receivedAt: string; extra: 1 }> {
   const binding = { messageId: id, senderId: sender.id, recipientId: beta.id };
   const keys = [createPrivateKey(sender.privateKeyPem), createPublicKey(beta.publicKeyPem)] as const;
   return {
@@ -267,6 +274,19 @@ describe('a message that cannot be opened', () => {
     context.directory.patch([{ ...toAgentRecord(alpha), authenticationCertificate: 'none' }]);
     await expect(unopened({})).resolves.toEqual(['DELIVERY_FAILED']);
   });
+});
+
+it('is refused for good, by name and not posted, when its payload is too deep to be printed again', async () => {
+  const shallow = await message();
+  const [id, nested] = [randomUUID(), '['.repeat(20_000) + ']'.repeat(20_000)];
+  const jws = signCompact(`{"data":{"chat":{"id":"x"},"nested":${nested}}}`, createPrivateKey(alpha.privateKeyPem));
+  const deep = { ...shallow, id, payload: encryptCompact(jws, createPublicKey(beta.publicKeyPem)) };
+  const why = expect.stringContaining('its sender must nest it less') as unknown;
+  const errors = [{ type: 'DELIVERY_FAILED', message: why, final: true }];
+  await expect(receive(context, deep)).resolves.toEqual({ status: 'error', errors });
+  expect(chatbot.received).toEqual([]);
+  await expect(context.seen.begin(keyOf(deep))).resolves.toBe(false); // nothing stays noted of it
+  await expect(receive(context, shallow)).resolves.toEqual(OK);
 });
 
 describe('what is no message for this agent', () => {
