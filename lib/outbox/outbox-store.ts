@@ -49,17 +49,22 @@ export class OutboxStore {
     return this.envelopes.get(seq);
   }
 
-  /** Resolves when it is committed: it survives the process. */
-  async add(envelope: Envelope, digest: string): Promise<Waiting> {
-    const { id, recipientId } = envelope;
-    const entry = { id, recipientId, at: Date.now(), digest };
-    const seq = this.next++;
+  /** The next place, for a message that is to be added. */
+  place({ id, recipientId }: Envelope, digest: string): Waiting {
+    return { seq: this.next++, id, recipientId, at: Date.now(), digest };
+  }
+
+  /** Resolves when it is committed: it survives the process. When it throws, `has` says whether it is there all the same. */
+  async add({ seq, ...entry }: Waiting, envelope: Envelope): Promise<void> {
     await this.store.write([
       { database: OUTBOX, key: seq, value: entry },
       { database: ENVELOPES, key: seq, value: envelope },
-      ...this.sent.changes(id, { digest, state: 'waiting', since: entry.at }),
+      ...this.sent.changes(entry.id, { digest: entry.digest, state: 'waiting', since: entry.at }),
     ]);
-    return { seq, ...entry };
+  }
+
+  has({ seq }: Waiting): boolean {
+    return this.waiting.get(seq) !== undefined;
   }
 
   /** Takes it out and remembers what became of it, both or neither. */

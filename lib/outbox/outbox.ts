@@ -93,7 +93,7 @@ export class Outbox {
 
   /**
    * Puts what `seal` makes at the end of its recipient's lane; resolves when it is on the disk. Throws HttpError 503
-   * OUTBOX_FULL, what `seal` throws, RetryableError STORAGE_FAILED.
+   * OUTBOX_FULL, what `seal` throws, RetryableError STORAGE_FAILED: nothing is remembered of it, or it is sent all the same.
    */
   async add(seal: () => Promise<Envelope>, digest: string): Promise<void> {
     if (this.count >= this.context.maxMessages) {
@@ -101,16 +101,18 @@ export class Outbox {
       throw new HttpError(503, 'OUTBOX_FULL', why, undefined, 30);
     }
     this.counted(1); // before the first wait, so that many at once cannot pass the limit together
+    let item: Waiting | undefined;
     try {
       const envelope = await seal();
-      const item = await this.files.add(envelope, digest);
-      this.enqueue(item);
+      item = this.files.place(envelope, digest);
+      await this.files.add(item, envelope);
       const { id: messageId, senderId, recipientId } = envelope;
       const ids = { messageId, senderId, recipientId, ...traceField(envelope) };
       this.context.log.debug('message stored to be sent', { event: 'stored', ...ids });
-    } catch (error) {
-      this.counted(-1);
-      throw error;
+    } finally {
+      // Not whether it threw: lmdb commits before it syncs, and the caller's retry hears of what was committed that it waits.
+      if (item && this.files.has(item)) this.enqueue(item);
+      else this.counted(-1);
     }
     // Should this fail, the message goes out all the same, and the caller's retry finds it.
     await this.context.store.flushed();

@@ -138,7 +138,8 @@ export class AgentStore {
 
   /**
    * Makes all of the changes or none. What is asked for first is done first. Throws RetryableError STORAGE_FAILED when
-   * the disk does not take them; the store works again as soon as the disk does.
+   * the disk does not take them, or, as reads then show, took them and could not sync them; the store works again as
+   * soon as the disk does.
    */
   async write(changes: Change[]): Promise<void> {
     if (this.closed) throw closedError();
@@ -204,6 +205,7 @@ export class AgentStore {
         for (const { resolve } of group) resolve();
       } catch (error) {
         const failure = storageFailed(await causeOf(error));
+        this.root.resetReadTxn(); // lmdb syncs after the commit: who was refused may look what is there all the same
         this.disk.refused(sizeOf(changes), failure);
         for (const { reject } of group) reject(failure);
       }

@@ -183,6 +183,20 @@ describe('the outbox', () => {
     expect(outbox.waiting).toBe(1);
   });
 
+  it('sends what the disk took and said it did not, which its chatbot is told to wait for', async () => {
+    const write = store.write.bind(store);
+    store.write = async (changes) => {
+      await write(changes);
+      throw new RetryableError('STORAGE_FAILED', 'fdatasync');
+    };
+    expect(await failureOf(add('a'))).toMatchObject({ code: 'STORAGE_FAILED' });
+    expect([outbox.waiting, sent.get('a')?.state]).toEqual([1, 'waiting']);
+    store.write = write;
+    uplink.letThrough();
+    await eventually(() => outbox.waiting === 0, FAST);
+    expect([transmitted, sent.get('a')?.state]).toEqual([['a'], 'sent']);
+  });
+
   it('takes none while the disk refuses what anybody writes', () => {
     const writable = jest.spyOn(store, 'writable', 'get').mockReturnValue(false);
     expect(outbox.ok).toBe(false);
