@@ -17,8 +17,8 @@ export async function drainHttp(server: Server, limitMs: number): Promise<void> 
   });
   let closed = false;
   NetServer.prototype.close.call(server, () => (closed = true));
-  const begin = Date.now();
-  for (let now = begin; !closed && now < begin + limitMs; now = Date.now()) {
+  const begin = performance.now();
+  for (let now = begin; !closed && now < begin + limitMs; now = performance.now()) {
     if (now > begin + IDLE_MS) server.closeIdleConnections();
     await delay(LOOK_EVERY_MS);
   }

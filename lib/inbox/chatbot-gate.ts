@@ -38,6 +38,7 @@ export class ChatbotGate {
   /** Not answered yet. */
   private readonly underWay = new Set<Pass>();
   private probes = 0;
+  /** By `performance.now()`, as all times here: it goes on whatever the clock is set to. */
   private nextProbeAt = 0;
   /** What the chatbot asked for; no failure that comes later makes it shorter. */
   private leftAloneUntil = 0;
@@ -60,7 +61,7 @@ export class ChatbotGate {
     if (patience.stopping || (patience.over && failures > 0)) return undefined;
     if (!this.shut) return { key, probe: false };
     if (!patience.over) return this.wait(key, failures, patience);
-    return this.underWay.size === 0 && Date.now() >= this.nextProbeAt ? this.probeOf(key) : undefined;
+    return this.underWay.size === 0 && performance.now() >= this.nextProbeAt ? this.probeOf(key) : undefined;
   }
 
   /** The chatbot answered, whatever it was: it works. */
@@ -86,7 +87,7 @@ export class ChatbotGate {
     const wasProbe = this.underWay.delete(pass);
     if (wasProbe) this.probes += 1;
     const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
-    this.leftAloneUntil = Math.max(this.leftAloneUntil, Date.now() + asked);
+    this.leftAloneUntil = Math.max(this.leftAloneUntil, performance.now() + asked);
     if (wasProbe || asked > 0 || this.nextProbeAt === 0)
       this.probeAfter(backoffMs(this.probes, FIRST_PAUSE_MS, LONGEST_PROBE_PAUSE_MS));
     this.plan();
@@ -99,7 +100,7 @@ export class ChatbotGate {
   }
 
   private probeAfter(ms: number): void {
-    this.nextProbeAt = Math.max(Date.now() + ms, this.leftAloneUntil);
+    this.nextProbeAt = Math.max(performance.now() + ms, this.leftAloneUntil);
   }
 
   private close(): void {
@@ -126,7 +127,7 @@ export class ChatbotGate {
   private plan(): void {
     clearTimeout(this.timer);
     if (!this.shut || this.underWay.size >= MAX_PROBES || this.line.size === 0) return;
-    const wait = Math.max(0, this.nextProbeAt - Date.now());
+    const wait = Math.max(0, this.nextProbeAt - performance.now());
     this.timer = setTimeout(() => this.probe(), wait).unref();
   }
 

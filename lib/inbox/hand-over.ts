@@ -43,6 +43,7 @@ interface Attempts {
  * Gives an opened message to the chatbot, again and again while that may help and the time from its arrival lasts.
  * Resolves when the chatbot has it and that is remembered. Throws ChatbotRefusedError; ChatbotGivenUpError when the
  * time is over; RetryableError AGENT_STOPPING, or STORAGE_FAILED when the disk did not even take the note.
+ * @param arrivedAt by `performance.now()`
  * @param body what the chatbot gets
  * @param noted what `seen.begin` says, where it was called ahead
  */

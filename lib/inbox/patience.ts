@@ -1,7 +1,7 @@
 /** How long a message is tried: until its time is over or the agent stops. */
 export class Patience {
   constructor(
-    /** ms since the epoch. */
+    /** By `performance.now()`: a clock that is set must not make it longer or shorter. */
     private readonly until: number,
     /** Aborted when the agent stops. */
     private readonly stopped: AbortSignal,
@@ -9,7 +9,7 @@ export class Patience {
 
   /** Its time has passed. */
   get over(): boolean {
-    return this.stopping || Date.now() >= this.until;
+    return this.stopping || performance.now() >= this.until;
   }
 
   get stopping(): boolean {
@@ -27,7 +27,7 @@ export class Patience {
       undo();
       call();
     };
-    const timer = setTimeout(end, Math.max(0, Math.min(ms, this.until - Date.now())));
+    const timer = setTimeout(end, Math.max(0, Math.min(ms, this.until - performance.now())));
     const undo = () => {
       clearTimeout(timer);
       this.stopped.removeEventListener('abort', end);

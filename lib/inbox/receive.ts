@@ -95,7 +95,7 @@ async function once(context: ReceiveContext, envelope: Envelope, span: Span): Pr
 async function openAndForward(context: ReceiveContext, envelope: Envelope): Promise<AgentAck> {
   const { arrivals, chats, metrics, log } = context;
   const ids = idsOf(envelope);
-  const arrivedAt = Date.now();
+  const arrivedAt = performance.now();
   const noted = notedAhead(context, envelope);
   if (noted) context.diskBegins = twoTurns();
   // Whoever comes behind a message that waits for that waits as well: it is not to be opened last.

@@ -57,10 +57,10 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private socket: Socket | undefined;
   /** Counts the attempts: the same Socket serves one connection after the other. */
   private attempt = 0;
-  /** ms since the epoch; undefined until the current socket has connected. */
+  /** By `performance.now()`; undefined until the current socket has connected. */
   private connectedAt: number | undefined;
   private loggedIn = false;
-  /** When a server that leaves wants us back, ms since the epoch. */
+  /** When a server that leaves wants us back, by `performance.now()`. */
   private returnAt: number | undefined;
   private stopped = false;
   private complained = false;
@@ -180,7 +180,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
 
   private opened(url: string): void {
     clearTimeout(this.attemptTimer);
-    this.connectedAt = Date.now();
+    this.connectedAt = performance.now();
     this.log.info('uplink connected', { event: 'uplink-connected', server: new URL(url).host });
     this.emit('connected');
   }
@@ -206,7 +206,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     if (!this.complained) this.log.warn('uplink disconnected', { event: 'uplink-disconnected', reason });
     this.complained = !this.loggedIn; // a deployed server lets a bad token in and drops it, again and again
     this.loggedIn = false;
-    this.emit('disconnected', Date.now() - this.connectedAt);
+    this.emit('disconnected', performance.now() - this.connectedAt);
     this.again(socket);
   }
 
@@ -214,7 +214,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     clearTimeout(this.attemptTimer);
     socket.disconnect(); // an attempt that was given up must not end in a second connection
     if (this.stopped) return;
-    const wait = this.returnAt === undefined ? this.attempts.waitMs() : Math.max(0, this.returnAt - Date.now());
+    const wait = this.returnAt === undefined ? this.attempts.waitMs() : Math.max(0, this.returnAt - performance.now());
     this.returnAt = undefined;
     clearTimeout(this.retryTimer);
     this.retryTimer = setTimeout(() => this.start(), wait);
@@ -225,7 +225,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     if (this.returnAt !== undefined) return;
     const asked = (notice as { reconnectAfterMs?: unknown } | null | undefined)?.reconnectAfterMs;
     const wait = typeof asked === 'number' && asked >= 0 ? Math.min(asked, LEAVE_MAX_MS) : this.attempts.waitMs();
-    this.returnAt = Date.now() + wait;
+    this.returnAt = performance.now() + wait;
     this.log.info('the server leaves', { event: 'server-leaving', reconnectAfterMs: Math.round(wait) });
     this.emit('leaving');
     const { attempt } = this;

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => void jest.useRealTimers());
 
-const patience = (ms = 3_600_000) => new Patience(Date.now() + ms, stop.signal);
+const patience = (ms = 3_600_000) => new Patience(performance.now() + ms, stop.signal);
 const pass = (key: string): Pass => ({ key, probe: false });
 
 function shutTheGate(): void {
@@ -36,10 +36,10 @@ it('lets everybody through while the chatbot works, and who failed after a pause
   expect(first.got).toEqual(pass('a'));
   const pauses: number[] = [];
   for (const failures of [1, 2, 3, 4, 5, 9]) {
-    const started = Date.now();
+    const started = performance.now();
     const entry = enter('a', failures);
     while (!entry.ended) await jest.advanceTimersByTimeAsync(10);
-    pauses.push(Date.now() - started);
+    pauses.push(performance.now() - started);
   }
   [500, 1000, 2000, 4000, 5000, 5000].forEach((most, n) => {
     expect(pauses[n]).toBeGreaterThanOrEqual(most / 2);
@@ -200,4 +200,20 @@ it('leaves the chatbot alone for as long as it asked, whatever fails or is not m
   expect(next.ended).toBe(false);
   await jest.advanceTimersByTimeAsync(200);
   expect(next.got).toMatchObject({ probe: true });
+});
+
+it.each([-3_600_000, 3_600_000])('probes, and ends waiting, in time when the clock is set by %d ms', async (stepMs) => {
+  shutTheGate();
+  const [probe, short] = [enter('probe'), enter('short', 9, patience(2900))];
+  jest.setSystemTime(Date.now() + stepMs);
+  await jest.advanceTimersByTimeAsync(240);
+  expect([probe.ended, short.ended]).toEqual([false, false]);
+  await jest.advanceTimersByTimeAsync(260);
+  expect(probe.got).toEqual({ key: 'probe', probe: true });
+  gate.failed(probe.got!);
+  const again = enter('again');
+  await jest.advanceTimersByTimeAsync(2000);
+  expect(again.got).toEqual({ key: 'again', probe: true });
+  await jest.advanceTimersByTimeAsync(500);
+  expect([short.ended, short.got]).toEqual([true, undefined]);
 });

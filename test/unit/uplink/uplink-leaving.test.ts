@@ -64,6 +64,18 @@ describe('a server that leaves', () => {
     expect(leaving).toHaveBeenCalledTimes(1);
   });
 
+  it('is left for the next one in time when the clock is set back meanwhile', async () => {
+    await connect();
+    client.on('leaving', () => jest.spyOn(Date, 'now').mockReturnValue(0));
+    const [upMs] = await new Promise<[number]>((resolve) => {
+      client.on('disconnected', (ms) => resolve([ms]));
+      one.socket.emit(SERVER_LEAVING, { reconnectAfterMs: 200 });
+    });
+    jest.restoreAllMocks();
+    expect(upMs).toBeGreaterThan(0);
+    await eventually(() => two.sockets.length === 1 && client.ready, FAST);
+  });
+
   it('gets nothing new, and what is under way is awaited', async () => {
     let ack: (answer: unknown) => void = () => undefined;
     one.answer = () => new Promise((resolve) => (ack = resolve));
