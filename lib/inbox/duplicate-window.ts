@@ -2,7 +2,7 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Envelope } from '../protocol/envelope';
 import type { AgentDatabase, AgentStore } from '../store/agent-store';
-import { forgetStep, type Aged } from '../store/forget-step';
+import { Forgetting } from '../store/forgetting';
 
 interface Seen {
   /** When it was seen first, ms. */
@@ -13,7 +13,6 @@ interface Seen {
 
 const SEEN = 'inbox-seen';
 const BY_TIME = 'inbox-seen-by-time';
-const MAINTAIN_EVERY_MS = 10_000;
 /** What could not be written is written again this many at a time. */
 const REWRITES = 200;
 
@@ -23,31 +22,36 @@ const REWRITES = 200;
  */
 export class DuplicateWindow {
   private readonly seen: AgentDatabase<Seen>;
-  private readonly aged: Aged;
+  private readonly forgetting: Forgetting;
   /** Taken by the chatbot while the disk refused to note it. */
   private readonly unwritten = new Map<string, number>();
-  private timer: NodeJS.Timeout | undefined;
-  private maintaining: Promise<void> | undefined;
 
   constructor(
     private readonly store: AgentStore,
     /** How long an id is remembered, ms. */
-    private readonly spanMs: number,
+    spanMs: number,
     private readonly log: Log,
   ) {
     this.seen = store.database(SEEN);
     store.database(BY_TIME); // made now: a disk that is full later does not let it be made
-    this.aged = { entries: SEEN, times: BY_TIME, timeOf: (key) => this.seen.get(key)?.at };
+    const aged = { entries: SEEN, times: BY_TIME, timeOf: (key: string) => this.seen.get(key)?.at, spanMs };
+    this.forgetting = new Forgetting(
+      store,
+      aged,
+      (error) => this.refused(error),
+      () => this.rewrite(),
+    );
   }
 
   /** Begins to forget what is old; until `stop`. */
   start(): void {
-    this.timer = setInterval(() => void this.maintain(), MAINTAIN_EVERY_MS).unref();
+    this.forgetting.start();
   }
 
+  /** Resolves after the step under way and a last try to write what could not be written. */
   async stop(): Promise<void> {
-    clearInterval(this.timer);
-    await this.maintain(); // the last chance for what could not be written
+    await this.forgetting.stop();
+    await this.rewrite().catch((error: unknown) => this.refused(error));
   }
 
   /** How many ids are remembered. */
@@ -99,18 +103,18 @@ export class DuplicateWindow {
 
   /** Writes what could not be written, and forgets what is old, a step at a time. */
   maintain(): Promise<void> {
-    this.maintaining ??= this.maintainOnce()
-      .catch((error: unknown) => this.log.warn(`the duplicate window waits for its disk: ${messageOf(error)}`))
-      .finally(() => (this.maintaining = undefined));
-    return this.maintaining;
+    return this.forgetting.now();
   }
 
-  private async maintainOnce(): Promise<void> {
+  private refused(error: unknown): void {
+    this.log.warn(`the duplicate window waits for its disk: ${messageOf(error)}`);
+  }
+
+  private async rewrite(): Promise<void> {
     for (const [key, at] of [...this.unwritten].slice(0, REWRITES)) {
       await this.note(key, { at, done: true });
       this.unwritten.delete(key);
     }
-    while (await forgetStep(this.store, this.aged, Date.now() - this.spanMs));
   }
 
   private note(key: string, value: Seen): Promise<void> {

@@ -3,7 +3,7 @@ import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { OutgoingMessage } from '../protocol/chat-message';
 import type { AgentDatabase, AgentStore, Change } from '../store/agent-store';
-import { forgetStep, type Aged } from '../store/forget-step';
+import { Forgetting } from '../store/forgetting';
 
 /** `unknown`: the server may have it or not, the same message may be sent again. */
 export type SentState = 'waiting' | 'sent' | 'failed' | 'unknown';
@@ -23,38 +23,35 @@ export interface SentRecord {
 export const SENT_SPAN_MS = 25 * 60 * 60 * 1000;
 const SENT = 'sent';
 const SENT_TIMES = 'sentTimes';
-const FORGET_EVERY_MS = 10_000;
 
 /** Which messages the chatbot has posted within the last while, so that its own retry is not a second question. */
 export class SentMemory {
   private readonly sent: AgentDatabase<SentRecord>;
-  /** What waits has no time, and is not forgotten. */
-  private readonly aged: Aged;
-  private timer: NodeJS.Timeout | undefined;
-  private forgetting: Promise<void> | undefined;
-  private stopped = false;
+  private readonly forgetting: Forgetting;
 
   /** Throws RetryableError STORAGE_FAILED. */
   constructor(
     private readonly store: AgentStore,
-    private readonly log: Log,
+    log: Log,
     private readonly spanMs = SENT_SPAN_MS,
   ) {
     this.sent = store.database(SENT);
     store.database(SENT_TIMES); // made now: a disk that is full later does not let it be made
-    this.aged = { entries: SENT, times: SENT_TIMES, timeOf: (id) => this.sent.get(id)?.since };
+    // What waits has no time, and is not forgotten.
+    const aged = { entries: SENT, times: SENT_TIMES, timeOf: (id: string) => this.sent.get(id)?.since, spanMs };
+    this.forgetting = new Forgetting(store, aged, (error) => {
+      log.warn(`what was sent long ago stays on the disk: ${messageOf(error)}`);
+    });
   }
 
   /** Begins to forget what is too old; until `stop`. */
   start(): void {
-    this.timer = setInterval(() => void this.forget(), FORGET_EVERY_MS).unref();
+    this.forgetting.start();
   }
 
   /** Resolves after the step under way; the next process forgets the rest. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearInterval(this.timer);
-    await this.forgetting;
+  stop(): Promise<void> {
+    return this.forgetting.stop();
   }
 
   get(id: string): SentRecord | undefined {
@@ -78,14 +75,7 @@ export class SentMemory {
 
   /** Forgets what is too old, a step at a time. Never throws: what the disk refuses is done the next time. */
   forget(): Promise<void> {
-    this.forgetting ??= this.forgetAll()
-      .catch((error: unknown) => this.log.warn(`what was sent long ago stays on the disk: ${messageOf(error)}`))
-      .finally(() => (this.forgetting = undefined));
-    return this.forgetting;
-  }
-
-  private async forgetAll(): Promise<void> {
-    while (!this.stopped && (await forgetStep(this.store, this.aged, Date.now() - this.spanMs)));
+    return this.forgetting.now();
   }
 }
 
