@@ -32,6 +32,7 @@ const UNREADABLE: Problem = { status: 400, code: 'BAD_REQUEST', message: 'The re
 const requestProblems = new Map<unknown, Problem>(
   Object.entries({
     NOT_FOUND: { status: 404, code: 'NOT_FOUND', message: 'There is nothing at this path' },
+    UNABLE_DECODE_PARAM: { ...UNREADABLE, message: 'The path cannot be decoded: percent signs must encode UTF-8' },
     'request.aborted': UNREADABLE,
     'request.size.invalid': UNREADABLE,
     'entity.too.large': { status: 413, code: 'BODY_TOO_LARGE', message: 'The body is larger than 100 kB' },

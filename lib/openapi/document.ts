@@ -1,10 +1,10 @@
 import { COMPONENTS } from './components';
 import { EXAMPLE_ARRIVAL, EXAMPLE_HEALTH, EXAMPLE_MESSAGE, EXAMPLE_STATUS } from './examples';
 import type { JsonSchema } from './json-schema';
-import { NOT_FOUND, POST_PROBLEMS, problemResponses } from './problems';
+import { POST_PROBLEMS, problemResponses, STATUS_PROBLEMS } from './problems';
 
 /** Of the interface, not of the software: a field or a status more raises the second number. */
-const API_VERSION = '1.0.0';
+const API_VERSION = '1.1.0';
 
 const ref = (path: string) => ({ $ref: `#/components/${path}` });
 const json = (schema: string, example?: unknown) => ({
@@ -88,7 +88,7 @@ function messageStatus(): JsonSchema {
     parameters: [{ ...id, example: EXAMPLE_MESSAGE.id }],
     responses: {
       200: answer('What the agent remembers.', 'MessageStatus', EXAMPLE_STATUS),
-      ...problemResponses(NOT_FOUND),
+      ...problemResponses(STATUS_PROBLEMS),
     },
   };
 }

@@ -9,7 +9,7 @@ export const POST_PROBLEMS: readonly (readonly [status: number, code: string, wh
   [409, 'ID_REUSED', 'Another message was posted under this id within the last 25 hours; a new one needs a new id.'],
   [413, 'BODY_TOO_LARGE', 'The body is larger than 100 kB (102,400 bytes).'],
   [415, 'CONTENT_TYPE_UNSUPPORTED', 'The content type is not `application/json`.'],
-  [415, 'ENCODING_UNSUPPORTED', 'The content encoding is none of gzip, deflate, br and identity.'],
+  [415, 'ENCODING_UNSUPPORTED', 'The content encoding is none of gzip, deflate and identity.'],
   [415, 'CHARSET_UNSUPPORTED', 'The charset is not UTF-8.'],
   [500, 'INTERNAL', 'Something failed inside; the log of the agent says what.'],
   [502, 'UPLINK_DOWN', 'There was no connection to a server within MESSAGE_DELIVERY_TIMEOUT_MS. Nothing was sent.'],
@@ -23,8 +23,9 @@ export const POST_PROBLEMS: readonly (readonly [status: number, code: string, wh
   [504, 'UPLINK_LOST', 'The connection was lost before the answer: send it again **with the same id**.'],
 ];
 
-/** The same for other routes. */
-export const NOT_FOUND = [
+/** The same for the question what became of one. */
+export const STATUS_PROBLEMS = [
+  [400, 'BAD_REQUEST', 'The path cannot be decoded: its percent signs encode no UTF-8.'],
   [404, 'MESSAGE_UNKNOWN', 'The agent remembers no message with this id; it remembers for 25 hours.'],
 ] as const;
 

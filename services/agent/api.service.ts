@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Service, ServiceSchema } from 'moleculer';
 import { agentConfig, type AgentConfig } from '../../lib/config';
 import { defineService } from '../../lib/define-service';
+import { contentTypeProblem } from '../../lib/http/content-type';
 import { countRequests } from '../../lib/http/count-requests';
 import { descriptionAliases } from '../../lib/http/docs-page';
 import { drainHttp } from '../../lib/http/drain';
@@ -39,6 +40,9 @@ interface ApiService extends Service {
 type JsonRequest = IncomingMessage & { body?: unknown; $params: { id: string } };
 type Next = (error?: unknown) => void;
 
+/** Whether the parser is to read the body: it must not have another opinion of that than the answer. */
+const isRead = ({ headers }: IncomingMessage) => contentTypeProblem(headers['content-type']) === undefined;
+
 /** What the chatbot and the operators of the agent see: REST. */
 export function apiService(config: AgentConfig): ServiceSchema {
   return defineService<ApiService>({
@@ -50,7 +54,7 @@ export function apiService(config: AgentConfig): ServiceSchema {
       routes: [
         {
           path: '/v1',
-          bodyParsers: { json: { limit: BODY_LIMIT } },
+          bodyParsers: { json: { limit: BODY_LIMIT, type: isRead } },
           mappingPolicy: 'restrict',
           aliases: {
             'POST /messages'(this: ApiService, request: JsonRequest, response: ServerResponse, next: Next) {
@@ -82,9 +86,8 @@ export function apiService(config: AgentConfig): ServiceSchema {
       },
 
       async accept(this: ApiService, request: JsonRequest, response: ServerResponse, span: Span) {
-        if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
-          throw new HttpError(415, 'CONTENT_TYPE_UNSUPPORTED', 'The content type must be application/json');
-        }
+        const problem = contentTypeProblem(request.headers['content-type']);
+        if (problem) throw problem;
         const violations = violationsOf(request.body);
         if (violations.length > 0) {
           throw new HttpError(400, 'MESSAGE_INVALID', 'The message breaks the rules under "errors"', violations);

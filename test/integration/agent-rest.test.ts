@@ -35,8 +35,8 @@ describe("the agent's REST interface", () => {
     expect(await post(agent.url, chatMessage(police.id))).toMatchObject({ status: 200, text: '' });
   });
 
-  it('takes a charset in the content type', async () => {
-    const headers = { 'content-type': 'application/json; charset=utf-8' };
+  it.each(['; charset=utf-8', ';', '; charset="UTF-8";'])('takes the content type application/json%s', async (rest) => {
+    const headers = { 'content-type': `application/json${rest}` };
     expect(await post(agent.url, chatMessage(police.id), headers)).toMatchObject({ status: 200 });
   });
 
@@ -92,13 +92,29 @@ describe("the agent's REST interface", () => {
     expect(await post(agent.url, filled(0))).toMatchObject({ status: 200 });
   });
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonish', ''])(
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonish', 'application/json; charset=', ''])(
     'answers the content type "%s" with 415',
     async (type) => {
       const answer = await post(agent.url, chatMessage(police.id), { 'content-type': type });
       expect(answer).toMatchObject({ status: 415, json: { code: 'CONTENT_TYPE_UNSUPPORTED' } });
     },
   );
+
+  it('answers another charset with 415, a message in it included', async () => {
+    const [headers, body] = [{ 'content-type': 'application/json; charset=utf-16le' }, chatMessage(police.id)];
+    for (const text of [JSON.stringify(body), Buffer.from(JSON.stringify(body), 'utf16le')]) {
+      const response = await fetch(`${agent.url}/v1/messages`, { method: 'POST', headers, body: text });
+      expect([response.status, await response.json()]).toEqual([
+        415,
+        expect.objectContaining({ code: 'CHARSET_UNSUPPORTED' }),
+      ]);
+    }
+  });
+
+  it('answers an id that cannot be decoded with 400', async () => {
+    const response = await fetch(`${agent.url}/v1/messages/%E0%A4%A`);
+    expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ code: 'BAD_REQUEST' })]);
+  });
 
   it('answers an unknown recipient with 404', async () => {
     const answer = await post(agent.url, chatMessage('3f2b1c9a-8a3e-4c57-9d0e-0a1b2c3d4e5f'));

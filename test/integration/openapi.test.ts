@@ -79,6 +79,8 @@ describe('the REST interface as its document has it', () => {
     expect(await post(agent, chatMessage(police.id, 'x'.repeat(100 * 1024)))).toBe('413 BODY_TOO_LARGE');
     expect(await post(agent, message, { 'content-type': 'text/plain' })).toBe('415 CONTENT_TYPE_UNSUPPORTED');
     expect(await post(agent, message, { 'content-encoding': 'zip' })).toBe('415 ENCODING_UNSUPPORTED');
+    expect(POST_PROBLEMS.flat().join(' ')).not.toMatch(/\bbr\b/); // which is refused as well
+    expect(await post(agent, message, { 'content-encoding': 'br' })).toBe('415 ENCODING_UNSUPPORTED');
     const latin = { 'content-type': 'application/json; charset=iso-8859-1' };
     expect(await post(agent, message, latin)).toBe('415 CHARSET_UNSUPPORTED');
   });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { loadAgentConfig } from '../../../lib/config';
 import { EXAMPLE_ARRIVAL, EXAMPLE_HEALTH, EXAMPLE_MESSAGE, EXAMPLE_STATUS } from '../../../lib/openapi/examples';
 import { openApiDocument } from '../../../lib/openapi/document';
-import { NOT_FOUND, POST_PROBLEMS } from '../../../lib/openapi/problems';
+import { POST_PROBLEMS, STATUS_PROBLEMS } from '../../../lib/openapi/problems';
 import { violationsOf } from '../../../lib/protocol/chat-message';
 import { parseEnvelope } from '../../../lib/protocol/envelope';
 import { OPENAPI_COPY, openApiText } from '../../../scripts/make-openapi';
@@ -67,7 +67,7 @@ describe('the OpenAPI document', () => {
     const known = [...read('lib/http/problem.ts').matchAll(/status: (\d{3}),\s*code: '([A-Z_]+)'/g)];
     const all = new Set([...thrown, ...known].map(([, status, name]) => `${status} ${name}`));
     expect(all.size).toBeGreaterThan(12);
-    const described = new Set([...POST_PROBLEMS, ...NOT_FOUND].map(([status, name]) => `${status} ${name}`));
+    const described = new Set([...POST_PROBLEMS, ...STATUS_PROBLEMS].map(([status, name]) => `${status} ${name}`));
     expect([...all].filter((problem) => !described.has(problem))).toEqual(['404 NOT_FOUND']); // of no route
     for (const [, name] of POST_PROBLEMS) expect(code).toContain(`'${name}'`);
   });
