@@ -58,8 +58,11 @@ export class Posts {
     const current = this.underWay.get(id);
     if (current) {
       sameOrThrow(current.digest, digest);
-      const { state } = await current.answer;
-      return answered(state, respondAsync);
+      const joined = await current.answer.catch((error: unknown) => {
+        if (!respondAsync || !isForNow(error)) throw error;
+      });
+      // Who can wait for a server is not sent away as who waits for the answer is.
+      return joined ? answered(joined.state, respondAsync) : this.post(message, respondAsync, trace);
     }
     const known = this.remembered(id);
     if (known) sameOrThrow(known.digest, digest);
@@ -142,6 +145,11 @@ export class Posts {
     this.complained = true;
     return undefined;
   }
+}
+
+/** No server took it in time; another may later. */
+function isForNow(error: unknown): boolean {
+  return error instanceof UnsettledError || (error instanceof HttpError && error.code === 'UPLINK_DOWN');
 }
 
 function answered(state: SentState, respondAsync: boolean): Posted {

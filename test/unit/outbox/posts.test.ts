@@ -77,6 +77,31 @@ describe('the same message posted again', () => {
   });
 
   it.each([
+    new HttpError(502, 'UPLINK_DOWN', 'why'),
+    new UnsettledError(504, 'NO_ANSWER', 'why'),
+    new UnsettledError(502, 'SERVER_REFUSED', 'for now'),
+  ])('is stored when it can wait, and the one that it joined found no server ($status $code)', async (error) => {
+    const posted = message();
+    const { fail } = hold();
+    const first = posts.post(posted, false);
+    const others = [posts.post(posted, true), posts.post(posted, true)];
+    fail(error);
+    await expect(first).rejects.toBe(error);
+    await expect(Promise.all(others)).resolves.toEqual([1, 2].map(() => ({ status: 202, state: 'waiting' })));
+    expect([sendNow.mock.calls.length, sendLater.mock.calls.length]).toEqual([1, 1]);
+    expect(posts.status(posted.id)?.status).toBe('waiting');
+  });
+
+  it('is not stored when the one that it joined was refused for good', async () => {
+    const posted = message();
+    const { fail } = hold();
+    const both = [posts.post(posted, false), posts.post(posted, true)];
+    fail(new HttpError(502, 'SERVER_REFUSED', 'no'));
+    for (const answer of both) await expect(answer).rejects.toMatchObject({ status: 502 });
+    expect(sendLater).not.toHaveBeenCalled();
+  });
+
+  it.each([
     [false, 200],
     [true, 202],
   ])('is not sent once it was taken, also by a process before (respond-async %s: %d)', async (respondAsync, status) => {
