@@ -44,7 +44,7 @@ export const COMPONENTS = {
         since: TIMESTAMP,
         reason: {
           ...text,
-          description: 'Why it failed: EXPIRED, REFUSED with the words of the server, or UNREADABLE.',
+          description: 'Why it failed: EXPIRED, REFUSED with the words of the server, SOCKET_LOST, or UNREADABLE.',
         },
       },
       ['id', 'status', 'since'],

@@ -9,6 +9,8 @@ import type { AgentStore } from '../store/agent-store';
 import type { Metrics } from '../telemetry/metrics';
 import { traceField } from '../telemetry/trace-context';
 import type { Tracing } from '../telemetry/tracing';
+import { Turns } from '../turns';
+import { UplinkLostError } from '../uplink/uplink-lost';
 import { attempt, type Transmit } from './attempt';
 import { OutboxStore, type Waiting } from './outbox-store';
 import { SendSpan } from './send-span';
@@ -34,29 +36,36 @@ interface Sending {
   item: Waiting;
   span: SendSpan | undefined;
   failed: string | undefined;
+  /** Connections in a row that were lost while it was under way, and while nothing else was: since its last answer. */
+  losses: number;
+  lossesAlone: number;
 }
 
 /** Why a message will not be sent any more; a label of a metric. */
-type FailureCode = 'EXPIRED' | 'REFUSED' | 'UNREADABLE';
+type FailureCode = 'EXPIRED' | 'REFUSED' | 'UNREADABLE' | 'SOCKET_LOST';
 
 /** Nobody waits for the answer, so the server may take its time: longer than for its broker's confirm, ms. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Before the next try after a refusal for now, or none, ms; doubles with each. */
 const [RETRY_MS, RETRY_MAX_MS] = [500, 30_000];
-/** Before the next try after a lost connection, ms: the uplink itself is waited for. */
+/** Before the next try after a first lost connection, ms: the uplink itself is waited for. */
 const LOST_PAUSE_MS = 100;
+/** A server that restarts may lose its connection while a message is alone under way, but not so often in a row. */
+const MAX_LOSSES_ALONE = 8;
 /** Before what could not be written is written again, ms. */
 const REWRITE_MS = 5000;
 
 /**
  * Sealed messages that wait on the disk for the server. They go up one after the other for each recipient, in the order
  * they were added; recipients do not wait for each other. What has not been seen to arrive is sent again with the same
- * id, by the next process if need be.
+ * id, by the next process if need be; what the connection was lost with goes up with no other such beside it, so that a
+ * message at which a server hangs up is told from those it took with it.
  */
 export class Outbox {
   private readonly lanes = new Map<string, Waiting[]>();
   private readonly files: OutboxStore;
   private readonly end = new AbortController();
+  private readonly suspects = new Turns();
   private count = 0;
 
   /** Throws RetryableError STORAGE_FAILED. */
@@ -138,7 +147,7 @@ export class Outbox {
 
   /** Resolves when the message has left, has failed for good, or the sending has ended. */
   private async handUp(item: Waiting): Promise<void> {
-    const sending: Sending = { item, span: undefined, failed: 'STOPPED' };
+    const sending: Sending = { item, span: undefined, failed: 'STOPPED', losses: 0, lossesAlone: 0 };
     await this.tryUntilDone(sending);
     sending.span?.end(sending.failed);
   }
@@ -152,10 +161,12 @@ export class Outbox {
         return;
       }
       if (!(await this.context.uplink.passed(left, this.end.signal))) continue;
-      const outcome = await this.tryOnce(sending);
+      const isSuspect = sending.losses > 0;
+      const outcome = await (isSuspect ? this.suspects.run('', () => this.tryOnce(sending)) : this.tryOnce(sending));
       if (outcome === 'done') return;
       failed = outcome === 'later' ? failed + 1 : 0;
-      const pause = outcome === 'later' ? backoffMs(failed, RETRY_MS, RETRY_MAX_MS) : LOST_PAUSE_MS;
+      const failures = failed || sending.losses - 1;
+      const pause = failures > 0 ? backoffMs(failures, RETRY_MS, RETRY_MAX_MS) : LOST_PAUSE_MS;
       await this.pause(Math.min(pause, left));
     }
   }
@@ -168,12 +179,23 @@ export class Outbox {
       const tried = await attempt(this.context.transmit, sending.span.envelope, ANSWER_TIMEOUT_MS);
       sending.span.tried(tried);
       if (tried.result === 'taken') return await this.taken(sending);
-      if (tried.result !== 'refused') return tried.error.code === 'NO_ANSWER' ? 'later' : 'lost';
+      if (tried.result === 'not-sent') return 'lost';
+      if (tried.result === 'unknown' && tried.error.code !== 'NO_ANSWER') return await this.lost(sending, tried.error);
+      Object.assign(sending, { losses: 0, lossesAlone: 0 });
+      if (tried.result === 'unknown') return 'later';
       return tried.final ? await this.fail(sending, 'REFUSED', tried.why) : 'later';
     } catch (error) {
       this.context.log.error(`a message of the outbox could not be sent: ${messageOf(error)}`, idsOf(sending));
       return 'later';
     }
+  }
+
+  private async lost(sending: Sending, error: Error): Promise<'done' | 'lost'> {
+    sending.losses += 1;
+    if (error instanceof UplinkLostError && error.alone) sending.lossesAlone += 1;
+    if (sending.lossesAlone < MAX_LOSSES_ALONE) return 'lost';
+    const why = `the connection was lost ${MAX_LOSSES_ALONE} times in a row while it alone was under way`;
+    return this.fail(sending, 'SOCKET_LOST', `${why}; it may be larger than a proxy or the server takes`);
   }
 
   private async taken(sending: Sending): Promise<'done'> {

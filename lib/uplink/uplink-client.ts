@@ -21,6 +21,7 @@ import { Attempts } from './attempts';
 import { guardPackets, GuardedWebSocket } from './guards';
 import type { LoginKeys } from './login-keys';
 import { UnderWay } from './under-way';
+import { UplinkLostError } from './uplink-lost';
 
 interface UplinkEvents {
   fullList: [AgentRecord[]];
@@ -69,6 +70,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
   private readonly attempts: Attempts;
   private readonly answering = new UnderWay();
   private readonly sending = new UnderWay();
+  private readonly flights = new Set<{ alone: boolean }>();
 
   constructor(
     private readonly config: Pick<AgentConfig, 'agentId' | 'uplink'>,
@@ -146,7 +148,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
 
   /**
    * Sends an envelope up and resolves with the server's ack. Throws RetryableError: UPLINK_DOWN when there is no
-   * connection, UPLINK_LOST when it was lost before the ack, NO_ANSWER when none came within `timeoutMs`.
+   * connection, UplinkLostError when it was lost before the ack, NO_ANSWER when none came within `timeoutMs`.
    */
   async send(envelope: Envelope, timeoutMs: number): Promise<ServerAck> {
     const socket = this.socket;
@@ -155,17 +157,23 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     }
     const acked = socket.timeout(timeoutMs).emitWithAck(MESSAGE_UP, envelope) as Promise<ServerAck>;
     this.sending.add(acked);
+    const flight = { alone: this.flights.size === 0 };
+    this.noneIsAlone();
+    this.flights.add(flight);
     try {
       return await acked;
     } catch (cause) {
-      if (!socket.connected) {
-        const lost =
-          'The connection to the DMR server was lost before its answer; send the message again with the same id';
-        throw new RetryableError('UPLINK_LOST', lost, { cause });
-      }
+      if (!socket.connected) throw new UplinkLostError(flight.alone, cause);
       const why = `The DMR server did not answer within ${Math.round(timeoutMs)} ms; send the message again with the same id`;
       throw new RetryableError('NO_ANSWER', why, { cause });
+    } finally {
+      this.flights.delete(flight);
     }
+  }
+
+  /** Of what is on its way up none would be to blame for the end of the connection. */
+  private noneIsAlone(): void {
+    for (const flight of this.flights) flight.alone = false;
   }
 
   /** An empty token, refused by the server, keeps the attempts going when signing fails. */
@@ -226,6 +234,7 @@ export class UplinkClient extends EventEmitter<UplinkEvents> {
     const asked = (notice as { reconnectAfterMs?: unknown } | null | undefined)?.reconnectAfterMs;
     const wait = typeof asked === 'number' && asked >= 0 ? Math.min(asked, LEAVE_MAX_MS) : this.attempts.waitMs();
     this.returnAt = performance.now() + wait;
+    this.noneIsAlone();
     this.log.info('the server leaves', { event: 'server-leaving', reconnectAfterMs: Math.round(wait) });
     this.emit('leaving');
     const { attempt } = this;

@@ -14,6 +14,7 @@ import { type MessageListener, UplinkClient } from '../../../lib/uplink/uplink-c
 import { countUplink } from '../../../lib/uplink/uplink-metrics';
 import { EVENTS, NAMESPACE } from '../../helpers/deployed-agent';
 import { DeployedServer, type DeployedServerOptions } from '../../helpers/deployed-server';
+import type { UplinkLostError } from '../../../lib/uplink/uplink-lost';
 import { eventually } from '../../helpers/eventually';
 import { type AgentIdentity, makeIdentity, toAgentRecord } from '../../helpers/keys';
 import { countingMetrics, RecordingLog } from '../fakes';
@@ -273,6 +274,25 @@ describe('a message up', () => {
     await server.until(() => server.received.length === 1);
     server.dropConnection(alpha.id);
     await expect(sending).resolves.toBe('UPLINK_LOST');
+  });
+
+  it.each([
+    ['alone', 1, [true]],
+    ['beside another', 2, [false, false]],
+  ])('says whether what the connection was lost with was under way %s', async (_how, count, expected) => {
+    const server = await startServer();
+    const { client } = await connect(server);
+    await client.send(envelope(), 1000); // what was answered before is nobody's company
+    server.answerWith(undefined);
+    const sending = Array.from({ length: count }, () =>
+      client.send(envelope(), 600_000).then(
+        () => undefined,
+        (error: unknown) => (error as UplinkLostError).alone,
+      ),
+    );
+    await server.until(() => server.received.length === 1 + count);
+    server.dropConnection(alpha.id);
+    expect(await Promise.all(sending)).toEqual(expected);
   });
 
   it('fails with UPLINK_DOWN without a connection, and is not sent later', async () => {

@@ -111,7 +111,7 @@ describe('a server that leaves', () => {
     await eventually(() => one.messages.length === 1, FAST);
     const told = performance.now();
     one.socket.emit(SERVER_LEAVING, { reconnectAfterMs: 0 });
-    expect((await failed) as RetryableError).toMatchObject({ code: 'UPLINK_LOST' });
+    expect((await failed) as RetryableError).toMatchObject({ code: 'UPLINK_LOST', alone: false });
     expect(performance.now() - told).toBeLessThan(6000);
     await eventually(() => two.sockets.length === 1, FAST);
   });
