@@ -97,6 +97,11 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     });
   }
 
+  /** Gives the connection up, as one that stands still would not even be closed; it comes back as after any loss. */
+  abandon(why: string): void {
+    if (this.model) socketOf(this.model).destroy(new Error(why));
+  }
+
   /** Closes for good. */
   async stop(): Promise<void> {
     this.stopping = true;

@@ -1,18 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { FinalError, messageOf, RetryableError } from '../errors';
+import { messageOf, RetryableError } from '../errors';
 import type { Log } from '../log';
 import type { AmqpConnection } from './connection';
 import { closing } from './closing';
+import { HeldError, isNack, NackedError, unavailable, UnroutableError } from './publish-errors';
 import { Refusals } from './refusals';
+import { SilentQueues, type Sent } from './silent-queues';
 import { within } from './within';
-
-/** No such queue: the broker returned the message (mandatory; AMQP 0-9-1 basic.return, reply code 312). */
-export class UnroutableError extends FinalError {
-  constructor(queue: string) {
-    super('QUEUE_MISSING', `RabbitMQ has no queue ${queue}; it must be declared before a message can wait in it`);
-  }
-}
 
 export interface Publication {
   queue: string;
@@ -25,8 +20,6 @@ export interface Publication {
 
 /** A channel that is opened within an election of a queue's leader may be lost for that queue. */
 const REOPEN_DELAY_MS = 250;
-/** What amqplib says of a nack (channel.js); all other failures are those of the channel. */
-const NACKED = 'message nacked';
 const OPEN_TIMEOUT_MS = 5000;
 /**
  * Longer than the election after a leader was frozen (6 s, RabbitMQ 3.10). A channel that knows the queue goes on after
@@ -39,17 +32,6 @@ const RETIRED_MS = 10_000;
 const MAX_HELD_BYTES = 64 * 2 ** 20;
 /** What one message that waits takes beside its body, about. */
 const ENTRY_BYTES = 1024;
-
-/** The broker has answered that it does not take the message. */
-class NackedError extends RetryableError {
-  constructor(queue: string, cause: unknown) {
-    super('NACKED', `RabbitMQ takes nothing into ${queue}: it is full or has lost its majority`, { cause });
-  }
-}
-
-function unavailable(why: string, cause?: unknown): RetryableError {
-  return new RetryableError('BROKER_UNAVAILABLE', `${why}; send it again with the same id`, { cause });
-}
 
 /** Publishes persistent, mandatory messages into queues; each promise is that message's confirm. */
 export class Publisher {
@@ -65,6 +47,9 @@ export class Publisher {
   private silentSince = 0;
   private heldBytes = 0;
   private readonly refusals = new Refusals();
+  private readonly silent = new SilentQueues();
+  /** Channels of one message each. */
+  private readonly probing = new Set<ConfirmChannel>();
   private openedAt = 0;
   private replacing = false;
 
@@ -94,24 +79,29 @@ export class Publisher {
    * Resolves when the broker confirmed the message. While the outcome is unknown it is published again with the same id
    * until `deadlineMs` from now: the receiver drops the second copy. An attempt waits for its confirm, or for the loss of
    * its channel, as long as there is time: a copy in vain would only add to what a slow broker has to do. Throws
-   * UnroutableError, or RetryableError BROKER_UNAVAILABLE; at once when too much waits already, or the queue refuses.
+   * UnroutableError, or RetryableError BROKER_UNAVAILABLE; at once when too much waits already, or the queue refuses
+   * or does not answer.
    */
   async publish(publication: Publication, deadlineMs: number): Promise<void> {
     const size = publication.body.length + ENTRY_BYTES;
     if (this.heldBytes + size > MAX_HELD_BYTES)
       throw unavailable('RabbitMQ is behind and too much waits for it already');
-    const deadline = Date.now() + deadlineMs;
+    const startedAt = Date.now();
+    const deadline = startedAt + deadlineMs;
     let last: unknown;
     this.heldBytes += size;
     try {
       while (Date.now() < deadline) {
         try {
+          const channel = this.free ?? (await this.writable(deadline));
+          if (this.silent.holds(publication.queue)) return await this.probe(publication, deadline);
           // One function for all of it: what waits for its confirm is the most that a busy node keeps in memory.
-          return await this.confirmed(this.free ?? (await this.writable(deadline)), publication, deadline);
+          return await this.confirmed(channel, publication, deadline);
         } catch (error) {
           if (error instanceof UnroutableError) throw error;
           if (error instanceof NackedError && this.refusals.has(publication.queue))
             throw unavailable(error.message, error);
+          if (error instanceof HeldError && error.isSilent) throw unavailable(error.message, error);
           last = error;
           await delay(Math.min(REOPEN_DELAY_MS, Math.max(1, deadline - Date.now())));
         }
@@ -119,6 +109,7 @@ export class Publisher {
     } finally {
       this.heldBytes -= size;
     }
+    if (this.lastConfirmAt < startedAt) this.inVain(startedAt);
     throw unavailable(`RabbitMQ did not confirm the message within ${deadlineMs} ms`, last);
   }
 
@@ -141,6 +132,49 @@ export class Publisher {
     }
   }
 
+  /**
+   * Sends the message on a channel of its own, where it stops nobody when it is not answered, and one at a time. When it
+   * is confirmed, that channel becomes everybody's: for this queue the other one may be stuck for good.
+   */
+  private async probe(publication: Publication, until: number): Promise<void> {
+    const { queue } = publication;
+    if (!this.silent.mayProbe(queue)) throw new HeldError(queue, this.silent.has(queue));
+    let channel: ConfirmChannel | undefined;
+    try {
+      channel = await this.probingChannel(until - Date.now());
+      await this.confirmed(channel, publication, until);
+    } finally {
+      this.silent.probed(queue);
+      if (channel && this.probing.delete(channel)) void closing(channel);
+    }
+  }
+
+  private async probingChannel(timeoutMs: number): Promise<ConfirmChannel> {
+    const opening = this.newChannel();
+    try {
+      const channel = await within(opening, timeoutMs, 'RabbitMQ opens no channel');
+      this.probing.add(channel);
+      return channel;
+    } catch (error) {
+      opening.then(closing, () => undefined); // one that opens after all
+      throw error;
+    }
+  }
+
+  /** A nack on a channel of its own is no answer: the channel of all others may still get none. */
+  private noteProbed(channel: ConfirmChannel, queue: string, sent: Sent, error: unknown): void {
+    if (error) return;
+    if (sent.held && sent.settled < sent.count && !this.opening) this.adopt(channel);
+    this.silent.answered(queue, sent, sent.count);
+  }
+
+  private adopt(channel: ConfirmChannel): void {
+    this.probing.delete(channel); // so it stays open
+    const old = this.channel;
+    this.use(channel);
+    if (old) this.retire(old, 'a queue answers on another one');
+  }
+
   private confirmed(channel: ConfirmChannel, publication: Publication, until: number): Promise<void> {
     const { queue, body, messageId, headers, expirationMs } = publication;
     const expiration = expirationMs?.toString();
@@ -152,25 +186,27 @@ export class Publisher {
       expiration,
       contentType: 'application/json',
     };
-    const sentAt = Date.now();
     const startedAt = performance.now();
+    const isProbe = this.probing.has(channel);
+    const sent = isProbe ? this.silent.probe(queue) : this.silent.sent(queue);
+    const number = sent.count;
     return new Promise<void>((resolve, reject) => {
       const confirm = (error: unknown) => {
         clearTimeout(timer);
         this.lastConfirmAt = Date.now();
         this.silentSince = 0;
         const returned = this.takeReturned(`${queue} ${messageId}`);
+        if (isProbe) this.noteProbed(channel, queue, sent, error);
+        else if (error && !isNack(error)) this.silent.lost(queue, sent, number);
+        else this.silent.answered(queue, sent, number);
         if (error) return reject(this.refused(channel, queue, error));
         this.refusals.confirmed(queue);
         if (returned) reject(new UnroutableError(queue));
         else resolve();
         this.onConfirm((performance.now() - startedAt) / 1000);
       };
-      const late = () => {
-        if (this.lastConfirmAt < sentAt && !this.connection.blocked) this.lateOn(channel, sentAt);
-        reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time'));
-      };
-      const timer = setTimeout(late, until - sentAt);
+      const late = () => reject(new RetryableError('CONFIRM_LATE', 'RabbitMQ sent no confirm in time'));
+      const timer = setTimeout(late, until - Date.now());
       try {
         if (!channel.publish('', queue, body, options, confirm)) this.holdBack(channel);
       } catch (error) {
@@ -191,13 +227,22 @@ export class Publisher {
   }
 
   private async createChannel(): Promise<ConfirmChannel> {
+    const channel = await this.newChannel();
+    this.use(channel);
+    return channel;
+  }
+
+  private async newChannel(): Promise<ConfirmChannel> {
     const channel = await this.connection.channel((model) => model.createConfirmChannel());
     channel.on('error', (error: Error) => this.log.warn(`publishing channel: ${error.message}`));
     channel.on('close', () => this.forget(channel));
     channel.on('return', (message: Message) => this.noteReturned(message));
+    return channel;
+  }
+
+  private use(channel: ConfirmChannel): void {
     this.channel = channel;
     this.openedAt = performance.now();
-    return channel;
   }
 
   /** The next channel is opened ahead of the next message, unless the connection is gone and brings its own. */
@@ -248,15 +293,30 @@ export class Publisher {
   }
 
   /**
-   * A channel that confirms nothing at all for so long is given up. What is confirmed on it after all still counts, so it
-   * stays open as long as anything on it may be waited for.
+   * A message waited its whole time and nothing was confirmed meanwhile, to whichever queue. A channel that confirms
+   * nothing at all for so long is given up. What is confirmed on it after all still counts, so it stays open as long as
+   * anything on it may be waited for.
    */
-  private lateOn(channel: ConfirmChannel, sentAt: number): void {
-    this.silentSince ||= sentAt;
-    if (this.channel !== channel || Date.now() - this.silentSince < SILENT_MS) return;
+  private inVain(startedAt: number): void {
+    const { channel } = this;
+    const age = performance.now() - this.openedAt;
+    if (!channel || this.connection.blocked || age < Date.now() - startedAt) return;
+    this.silentSince ||= startedAt;
+    if (Date.now() - this.silentSince < SILENT_MS) return;
     this.silentSince = 0;
     this.channel = null;
     this.retire(channel, 'it confirms nothing');
+    void this.reopen();
+  }
+
+  /** Where no other channel is opened either, RabbitMQ reads the connection no more: that ends with it alone. */
+  private async reopen(): Promise<void> {
+    try {
+      await within(this.openAnother(), OPEN_TIMEOUT_MS, 'RabbitMQ opens no channel');
+    } catch (error) {
+      const isStuck = error instanceof RetryableError && error.code === 'TIMEOUT';
+      if (isStuck && !this.connection.blocked) this.connection.abandon(messageOf(error));
+    }
   }
 
   private retire(channel: ConfirmChannel, why: string): void {
@@ -267,7 +327,7 @@ export class Publisher {
 
   private refused(channel: ConfirmChannel, queue: string, cause: unknown): RetryableError {
     const why = messageOf(cause);
-    if (why !== NACKED) {
+    if (!isNack(cause)) {
       this.drop(channel, why);
       return new RetryableError('NOT_CONFIRMED', `RabbitMQ did not take the message: ${why}`, { cause });
     }

@@ -1,5 +1,6 @@
 import type { AgentDirectory } from '../agents/directory';
-import { UnroutableError, type Publisher } from '../amqp/publisher';
+import { UnroutableError } from '../amqp/publish-errors';
+import type { Publisher } from '../amqp/publisher';
 import { DmrError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { idOf, parseEnvelope, UNREADABLE, type Envelope, type Refusal } from '../protocol/envelope';

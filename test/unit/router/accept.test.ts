@@ -1,5 +1,5 @@
 import { AgentDirectory } from '../../../lib/agents/directory';
-import { UnroutableError } from '../../../lib/amqp/publisher';
+import { UnroutableError } from '../../../lib/amqp/publish-errors';
 import { FinalError, RetryableError } from '../../../lib/errors';
 import { accept, type AcceptContext } from '../../../lib/router/accept';
 import { FailureLimit } from '../../../lib/router/failure-limit';

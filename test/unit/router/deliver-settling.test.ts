@@ -1,4 +1,4 @@
-import { UnroutableError } from '../../../lib/amqp/publisher';
+import { UnroutableError } from '../../../lib/amqp/publish-errors';
 import { AGENT, BROKER_GONE, consumed, delivery, DLQ, envelope, failed, OK, setUp } from './delivery';
 
 type Fixture = ReturnType<typeof setUp>;
