@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { connect, type ChannelModel } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import type { AmqpConfig, AmqpHost } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
 import { gatherWrites } from '../gather-writes';
@@ -7,7 +7,9 @@ import type { Log } from '../log';
 import { backoffMs } from './backoff';
 import { closing, letGo } from './closing';
 import { writeDirectly } from './direct-writes';
-import { protocolOf, rotated, socketOptions } from './endpoint';
+import { ConsumeProbes } from './consume-probes';
+import { connectTo, rotated } from './endpoint';
+import { replyCode } from './admin';
 import { socketOf } from './socket-of';
 
 /** A queue whose leader was lost with its node elects another meanwhile; whoever comes sooner is nacked. */
@@ -31,6 +33,9 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   private stopping = false;
   private attempt: Promise<void> = Promise.resolve();
   blocked = false;
+  /** The reply code with which the broker closed the connection, if it gave one; undefined once there is another. */
+  lostBy: number | undefined;
+  readonly probes: ConsumeProbes;
 
   constructor(
     private readonly config: AmqpConfig,
@@ -41,6 +46,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     super();
     this.setMaxListeners(0);
     this.hosts = rotated(config.hosts);
+    this.probes = new ConsumeProbes(config, name);
   }
 
   get isOpen(): boolean {
@@ -70,7 +76,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   async another(): Promise<ChannelModel> {
     if (!this.model || !this.host) throw unavailable('RabbitMQ is not connected; the connection is being tried again');
     try {
-      return await this.connectTo(this.host);
+      return await connectTo(this.config, this.host, this.name);
     } catch (error) {
       throw unavailable(`RabbitMQ takes no further connection: ${messageOf(error)}`);
     }
@@ -119,7 +125,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     this.next = (this.next + 1) % this.hosts.length;
     this.host = at;
     try {
-      this.opened(await this.connectTo(at));
+      this.opened(await connectTo(this.config, at, this.name));
     } catch (error) {
       this.failures += 1;
       if (this.failures <= this.hosts.length)
@@ -128,22 +134,19 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     }
   }
 
-  private async connectTo({ host, port }: AmqpHost): Promise<ChannelModel> {
-    const { user, password, vhost, heartbeatS } = this.config;
-    const where = { protocol: protocolOf(this.config), hostname: host, port, vhost, heartbeat: heartbeatS };
-    const more = { ...socketOptions(this.config), clientProperties: { connection_name: this.name } };
-    return connect({ ...where, username: user, password }, more);
-  }
-
   private opened(model: ChannelModel): void {
     // Without a listener an 'error' event ends the process; 'close' follows it and does the work.
-    model.on('error', (error: Error) => this.log.warn(`RabbitMQ (${this.name}): ${error.message}`));
+    model.on('error', (error: Error) => {
+      this.lostBy = replyCode(error);
+      this.log.warn(`RabbitMQ (${this.name}): ${error.message}`);
+    });
     model.on('close', () => this.closed(model));
     model.on('blocked', () => this.setBlocked(true));
     model.on('unblocked', () => this.setBlocked(false));
     gatherWrites(socketOf(model));
     writeDirectly(model);
     this.model = model;
+    this.lostBy = undefined;
     this.version = model.connection.serverProperties?.version; // a broker in a test may give none
     this.failures = 0;
     this.log.info(`RabbitMQ (${this.name}) connected`);

@@ -29,6 +29,10 @@ export interface ConsumerOptions {
 const RETRY_BASE_MS = 250;
 const CANCEL_TIMEOUT_MS = 2000;
 const RETRY_MAX_MS = 5000;
+/** For a queue that is asked on a connection of its own. */
+const PROBE_MAX_MS = 30_000;
+/** What RabbitMQ closes the connection with when all copies of a queue that is to be consumed are away. */
+const INTERNAL_ERROR = 541;
 const SETUP_WAIT_MS = 3000;
 /** What a queue whose leader is frozen was asked may be answered after more than a minute, or never. */
 const SETUP_TIMEOUT_MS = 5000;
@@ -49,7 +53,11 @@ export class QueueConsumer {
   private since = 0;
   private setup: Promise<void> = Promise.resolve();
   private attempt = 0;
+  /** Questions to consume that RabbitMQ has not answered. */
+  private unanswered = 0;
+  private probing = false;
   private readonly onOpen = () => this.restart();
+  private readonly onLost = () => this.blame();
 
   /** Messages handed to the handler and not settled yet. */
   inFlight = 0;
@@ -73,7 +81,7 @@ export class QueueConsumer {
 
   /** Starts consuming; returns when the first attempt ended, well or not: a failed one is repeated with back-off. */
   async start(): Promise<void> {
-    this.connection.on('open', this.onOpen);
+    this.connection.on('open', this.onOpen).on('close', this.onLost);
     this.restart();
     await this.setup;
   }
@@ -85,7 +93,7 @@ export class QueueConsumer {
   async quiesce(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    this.connection.off('open', this.onOpen);
+    this.connection.off('open', this.onOpen).off('close', this.onLost);
     await this.setup;
     const { channel, tag } = this;
     if (!channel || tag === undefined) return;
@@ -98,7 +106,7 @@ export class QueueConsumer {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    this.connection.off('open', this.onOpen);
+    this.connection.off('open', this.onOpen).off('close', this.onLost);
     // A set-up that a frozen broker does not answer ends with its connection, and by then finds this one closed.
     await Promise.race([this.setup, delay(SETUP_WAIT_MS, undefined, { ref: false })]);
     // What is settled in this very turn is still acked: an agent that answers and leaves must not get it again.
@@ -112,7 +120,29 @@ export class QueueConsumer {
   private restart(): void {
     clearTimeout(this.timer);
     if (this.closed || !this.connection.isOpen) return; // 'open' starts it again
+    if (this.connection.probes.isSuspect(this.options.queue)) return void this.probe();
     this.setup = this.setup.then(() => this.consume());
+  }
+
+  /** The loss of the connection may be this one's doing. */
+  private blame(): void {
+    if (this.unanswered === 0 || this.connection.lostBy !== INTERNAL_ERROR) return;
+    if (this.connection.probes.blame(this.options.queue))
+      this.warn('RabbitMQ may have closed the connection for it, so it is asked on one of its own first');
+  }
+
+  /** Comes back to the shared connection when the queue has answered elsewhere. */
+  private async probe(): Promise<void> {
+    if (this.probing) return;
+    this.probing = true;
+    try {
+      await this.connection.probes.probe(this.options.queue, () => !this.closed);
+    } catch (error) {
+      return this.retry(messageOf(error));
+    } finally {
+      this.probing = false;
+    }
+    this.restart();
   }
 
   private async consume(): Promise<void> {
@@ -136,10 +166,20 @@ export class QueueConsumer {
     this.adopt(channel);
     if (this.closed) return this.giveUp();
     await channel.prefetch(this.options.prefetch);
-    const { consumerTag } = await channel.consume(this.options.queue, (message) => this.take(channel, message));
+    const { consumerTag } = await this.ask(channel);
+    this.connection.probes.acquit(this.options.queue);
     if (this.channel !== channel) return;
     this.tag = consumerTag;
     this.since = performance.now();
+  }
+
+  private async ask(channel: Channel): Promise<{ consumerTag: string }> {
+    this.unanswered += 1;
+    try {
+      return await channel.consume(this.options.queue, (message) => this.take(channel, message));
+    } finally {
+      this.unanswered -= 1;
+    }
   }
 
   private adopt(channel: Channel): void {
@@ -173,7 +213,8 @@ export class QueueConsumer {
     this.failures += 1;
     if (this.failures === 1) this.log.warn(`consumer of ${this.options.queue} starts again: ${why}`);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.restart(), backoffMs(this.failures, RETRY_BASE_MS, RETRY_MAX_MS));
+    const longest = this.connection.probes.isSuspect(this.options.queue) ? PROBE_MAX_MS : RETRY_MAX_MS;
+    this.timer = setTimeout(() => this.restart(), backoffMs(this.failures, RETRY_BASE_MS, longest));
   }
 
   private take(channel: Channel, message: ConsumeMessage | null): void {
