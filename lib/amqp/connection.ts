@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import type { AmqpConfig, AmqpHost } from '../config/types';
 import { messageOf, RetryableError } from '../errors';
 import { gatherWrites } from '../gather-writes';
@@ -11,6 +11,7 @@ import { ConsumeProbes } from './consume-probes';
 import { connectTo, rotated } from './endpoint';
 import { replyCode } from './admin';
 import { socketOf } from './socket-of';
+import { ANSWER_TIMEOUT_MS, within } from './within';
 
 /** A queue whose leader was lost with its node elects another meanwhile; whoever comes sooner is nacked. */
 const FIRST_RETRY_MS = 1000;
@@ -46,7 +47,7 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
     super();
     this.setMaxListeners(0);
     this.hosts = rotated(config.hosts);
-    this.probes = new ConsumeProbes(config, name);
+    this.probes = new ConsumeProbes((...question) => this.apart(...question));
   }
 
   get isOpen(): boolean {
@@ -70,10 +71,26 @@ export class AmqpConnection extends EventEmitter<{ open: [ChannelModel]; close: 
   }
 
   /**
-   * A second connection to the same host, for what may cost it; whoever asked listens to its errors and closes it.
-   * Throws RetryableError BROKER_UNAVAILABLE.
+   * Asks a question that may cost the connection on a second one to the same host. Throws what the question does,
+   * RetryableError TIMEOUT `late` where it is not answered in time, BROKER_UNAVAILABLE.
    */
-  async another(): Promise<ChannelModel> {
+  async apart<T>(question: (channel: Channel) => Promise<T>, late: string): Promise<T> {
+    const model = await this.another();
+    model.on('error', () => undefined); // the question fails with it
+    const asked = async () => {
+      const channel = await model.createChannel();
+      channel.on('error', () => undefined); // the question fails with it
+      return question(channel);
+    };
+    try {
+      return await within(asked(), ANSWER_TIMEOUT_MS, late);
+    } finally {
+      // Nobody waits for it: a broker that does not answer the question does not answer this either.
+      void closing(model).then(() => letGo(model));
+    }
+  }
+
+  private async another(): Promise<ChannelModel> {
     if (!this.model || !this.host) throw unavailable('RabbitMQ is not connected; the connection is being tried again');
     try {
       return await connectTo(this.config, this.host, this.name);

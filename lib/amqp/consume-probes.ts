@@ -1,10 +1,5 @@
-import type { ChannelModel } from 'amqplib';
-import type { AmqpConfig } from '../config/types';
-import { messageOf, RetryableError } from '../errors';
-import { closing, letGo } from './closing';
-import { connectTo, rotated } from './endpoint';
 import { replyCode } from './admin';
-import { ANSWER_TIMEOUT_MS, within } from './within';
+import type { AmqpConnection } from './connection';
 
 /** Losses in a row after which a queue is suspected. RabbitMQ does not say whose question it was: the first may be anybody's. */
 const SUSPECTED_AFTER = 2;
@@ -17,10 +12,7 @@ export class ConsumeProbes {
   private readonly losses = new Map<string, number>();
   private last: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly config: AmqpConfig,
-    private readonly name: string,
-  ) {}
+  constructor(private readonly apart: AmqpConnection['apart']) {}
 
   /** RabbitMQ closed the connection before it answered who wanted to consume the queue; true when that makes it suspect. */
   blame(queue: string): boolean {
@@ -54,33 +46,10 @@ export class ConsumeProbes {
 
   /** A message that is taken goes back to its place with the connection, and counts as returned once. */
   private async ask(queue: string): Promise<void> {
-    const model = await this.connect();
-    model.on('error', () => undefined); // the question fails with it
     try {
-      await within(get(model, queue), ANSWER_TIMEOUT_MS, `RabbitMQ does not answer for ${queue}`);
+      await this.apart((channel) => channel.get(queue), `RabbitMQ does not answer for ${queue}`);
     } catch (error) {
       if (replyCode(error) === undefined) throw error; // any other answer closes no more than a channel
-    } finally {
-      await closing(model);
-      letGo(model);
     }
   }
-
-  private async connect(): Promise<ChannelModel> {
-    let last: unknown;
-    for (const host of rotated(this.config.hosts)) {
-      try {
-        return await connectTo(this.config, host, `${this.name} probe`);
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw new RetryableError('BROKER_UNAVAILABLE', `RabbitMQ cannot be reached: ${messageOf(last)}`, { cause: last });
-  }
-}
-
-async function get(model: ChannelModel, queue: string): Promise<void> {
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined); // the question fails with it
-  await channel.get(queue);
 }

@@ -1,9 +1,7 @@
-import type { ChannelModel } from 'amqplib';
+import type { Channel } from 'amqplib';
 import { DmrError, messageOf, RetryableError } from '../errors';
 import { replyCode } from './admin';
-import { closing, letGo } from './closing';
 import type { AmqpConnection } from './connection';
-import { ANSWER_TIMEOUT_MS, within } from './within';
 
 /**
  * Resolves when the queue itself says that no message is ready in it, and a look right after that nobody has one in hand;
@@ -14,23 +12,16 @@ import { ANSWER_TIMEOUT_MS, within } from './within';
  * BROKER_UNAVAILABLE.
  */
 export async function confirmEmpty(connection: AmqpConnection, queue: string): Promise<void> {
-  const model = await connection.another();
-  model.on('error', () => undefined); // the question fails with it
   try {
-    const isEmpty = await within(askItself(model, queue), ANSWER_TIMEOUT_MS, `Queue ${queue} does not answer`);
+    const isEmpty = await connection.apart((channel) => saysEmpty(channel, queue), `Queue ${queue} does not answer`);
     if (!isEmpty) throw unsure(queue, 'it was counted as empty and is not');
   } catch (error) {
     if (replyCode(error) === 404) return;
     throw error instanceof DmrError ? error : unsure(queue, messageOf(error));
-  } finally {
-    // Nobody waits for it: a broker that does not answer the question does not answer this either.
-    void closing(model).then(() => letGo(model));
   }
 }
 
-async function askItself(model: ChannelModel, queue: string): Promise<boolean> {
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined);
+async function saysEmpty(channel: Channel, queue: string): Promise<boolean> {
   if (await channel.get(queue)) return false;
   const { messageCount, consumerCount } = await channel.checkQueue(queue);
   return messageCount === 0 && consumerCount === 0;

@@ -1,18 +1,11 @@
+import { RetryableError } from '../../../lib/errors';
 import { ConsumeProbes } from '../../../lib/amqp/consume-probes';
 
-const NOWHERE = {
-  hosts: [{ host: '127.0.0.1', port: 1 }],
-  user: '',
-  password: '',
-  vhost: '/',
-  heartbeatS: 5,
-  tls: undefined,
-  reconnectMaxMs: 500,
-};
+const nowhere = () => Promise.reject(new RetryableError('BROKER_UNAVAILABLE', 'nobody is there'));
 
 describe('ConsumeProbes', () => {
   let probes: ConsumeProbes;
-  beforeEach(() => void (probes = new ConsumeProbes(NOWHERE, 'test')));
+  beforeEach(() => void (probes = new ConsumeProbes(nowhere)));
 
   it('suspects a queue after the second loss in a row, and says so once', () => {
     expect([1, 2, 3].map(() => probes.blame('dead'))).toEqual([false, true, false]);

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { ConsumeMessage } from 'amqplib';
-import type { AmqpConfig } from '../../../lib/config/types';
 import type { AmqpConnection } from '../../../lib/amqp/connection';
 import { ConsumeProbes } from '../../../lib/amqp/consume-probes';
 import { QueueConsumer } from '../../../lib/amqp/consumer';
@@ -35,7 +34,7 @@ function setUp(channels: FakeChannel[], ready: Promise<void>[] = []) {
   const opened: FakeChannel[] = [];
   const connection = Object.assign(new EventEmitter(), {
     isOpen: true,
-    probes: new ConsumeProbes({} as AmqpConfig, 'test'),
+    probes: new ConsumeProbes(() => never),
     channel: async () => {
       await ready.shift();
       const channel = channels.shift() ?? new FakeChannel(true);

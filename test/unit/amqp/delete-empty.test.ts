@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { deleteEmptyQueue } from '../../../lib/amqp/delete-empty';
-import type { AmqpConnection } from '../../../lib/amqp/connection';
+import { AmqpConnection } from '../../../lib/amqp/connection';
 
 /** A connection whose broker has one queue, or none and says so with 404. `get` is what the queue itself answers. */
 function brokerWith(queue?: { messageCount: number; consumerCount: number }, get: () => unknown = () => false) {
@@ -18,7 +18,11 @@ function brokerWith(queue?: { messageCount: number; consumerCount: number }, get
   const stream = { destroy: () => undefined };
   const model = Object.assign(new EventEmitter(), { createChannel: open, close, connection: { stream } });
   const another = jest.fn(() => Promise.resolve(model));
-  return { deleteQueue, another, connection: { channel: open, another } as unknown as AmqpConnection };
+  const connection = Object.assign(Object.create(AmqpConnection.prototype) as AmqpConnection, {
+    channel: open,
+    another,
+  });
+  return { deleteQueue, another, connection };
 }
 
 describe('deleteEmptyQueue', () => {
